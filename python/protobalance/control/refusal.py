@@ -1,0 +1,40 @@
+"""A refusal: what was asked, where it failed, what to do about it. Nothing was changed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Literal
+
+Kind = Literal["unknown", "invalid", "conflict", "engine", "stopped"]
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
+    """The request cannot be carried out, and nothing of it was.
+
+    `kind`: `unknown` (a name that is not there), `invalid` (a value that is not allowed), `conflict`
+    (something else stands against it), `engine` (the engine could not, e.g. a port in use), `stopped`.
+    """
+
+    def __init__(self, kind: Kind, what: str, where: str, remedy: str) -> None:
+        super().__init__(what, where, remedy)
+        self.kind: Kind = kind
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.remedy}" if self.where else f"{self.what}; {self.remedy}"
+
+
+def unknown(kind_of_thing: str, name: str, known: Iterable[str]) -> Refused:
+    """The refusal of a name that is not there, with the nearest one that is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        remedy = f"did you mean {near[0]!r}?"
+    elif names:
+        remedy = f"there are: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+    else:
+        remedy = "there are none"
+    return Refused("unknown", f"there is no {kind_of_thing} {name!r}", "", remedy)
