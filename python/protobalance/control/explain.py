@@ -1,0 +1,130 @@
+"""A decision as one sentence, said from the engine's record alone.
+
+What the record does not hold is not said. For a decision about now, the caller may add why nodes are
+down at present.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protobalance.control.report import AttemptReport, CandidateReport, DecisionReport
+
+# What each policy compares, as its candidates' values show it; policies without an entry compare nothing
+# that a reader could use.
+_COMPARES = {
+    "connection-rate": "lowest connection rate per weight",
+    "traffic-rate": "lowest traffic rate per weight",
+    "minimum-load": "lowest load rating per weight",
+    "least-sessions": "lowest sessions per weight",
+    "two-choices": "lower sessions per weight of two drawn",
+}
+_WITHOUT_VALUES = {
+    "round-robin": "its turn by weight",
+    "random": "drawn by weight",
+    "client-hash": "this client's node by hash",
+}
+_SKIPPED = {"weight-0": "weight 0", "tried": "tried before", "full": "at max_sessions"}
+
+NodeKey = tuple[str, str]
+
+
+def sentence(decision: DecisionReport, down: Mapping[NodeKey, str] | None = None) -> str:
+    """One line for one decision. `down`: what to say of a node that is down, by cluster and node."""
+    said_of_down = down or {}
+    attempts = decision.attempts
+    if not attempts:
+        others = _others(decision, "", said_of_down)
+        verb = "would find" if _hypothetical(decision) else "found"
+        return f"{decision.client} {verb} no node of {decision.cluster}{others}"
+    last = attempts[-1]
+    if last.failure:
+        tried = ", ".join(f"{attempt.node} {_failure(attempt)}" for attempt in attempts)
+        return f"{decision.client} was served by no node of {decision.cluster}: {tried}"
+    verb = "would go" if _hypothetical(decision) else "went"
+    reason = _reason(decision, said_of_down)
+    return f"{decision.client} {verb} to node {last.node}: {reason}"
+
+
+def _hypothetical(decision: DecisionReport) -> bool:
+    # Nothing was attempted in earnest: no attempt took time, and the record is of this moment.
+    return decision.age_ms == 0 and all(attempt.after_ms == 0 for attempt in decision.attempts)
+
+
+def _failure(attempt: AttemptReport) -> str:
+    return f"{attempt.failure.replace('-', ' ')} after {span(attempt.after_ms)}"
+
+
+def _reason(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
+    *failed, last = decision.attempts
+    after = "".join(f", after {attempt.node} {_failure(attempt)}" for attempt in failed)
+    match last.why:
+        case "affinity":
+            return f"home by affinity{after}"
+        case "policy":
+            return _choice(decision, last.node, down) + after
+        case "fallback":
+            whom = failed[-1].node if failed else _unusable(decision)
+            return f"fallback{f' of {whom}' if whom and not failed else ''}{after}"
+        case "next":
+            return f"next in the policy's order{after}"
+        case "last-resort":
+            return f"last resort, all nodes are down{after}"
+        case other:
+            return f"{other}{after}"
+
+
+def _unusable(decision: DecisionReport) -> str:
+    """The node whose fallback was asked without an attempt: known only if just one was passed over."""
+    skipped = [candidate for candidate in decision.candidates if candidate.skipped]
+    return f"{skipped[0].node} ({_skipped(skipped[0].skipped)})" if len(skipped) == 1 else ""
+
+
+def _choice(decision: DecisionReport, chosen: str, down: Mapping[NodeKey, str]) -> str:
+    others = _others(decision, chosen, down)
+    rule = _COMPARES.get(decision.policy)
+    if rule is None:
+        return _WITHOUT_VALUES.get(decision.policy, f"chosen by {decision.policy}") + others
+    value = next((c.value for c in decision.candidates if c.node == chosen and not c.skipped), None)
+    return f"{rule}{'' if value is None else f' {number(value)}'}{others}"
+
+
+def _others(decision: DecisionReport, chosen: str, down: Mapping[NodeKey, str]) -> str:
+    """The rest of the candidates in parentheses, and how many more there were."""
+    rest = [candidate for candidate in decision.candidates if candidate.node != chosen]
+    shown = [text for candidate in rest if (text := _candidate(decision, candidate, down))]
+    unlisted = decision.nodes - len(decision.candidates)
+    if unlisted > 0 and shown:
+        shown.append(f"and {unlisted} more")
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _candidate(decision: DecisionReport, candidate: CandidateReport, down: Mapping[NodeKey, str]) -> str:
+    if candidate.skipped:
+        said = down.get((decision.cluster, candidate.node)) if candidate.skipped == "down" else None
+        return f"{candidate.node} {said or _skipped(candidate.skipped)}"
+    if candidate.value is None or decision.policy not in _COMPARES:
+        return ""
+    return f"{candidate.node} {number(candidate.value)}"
+
+
+def _skipped(word: str) -> str:
+    return _SKIPPED.get(word, word)
+
+
+def number(value: float) -> str:
+    """Short, and exact enough to compare: two decimals below a hundred, none above."""
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def span(milliseconds: int) -> str:
+    """A span as people say it."""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    if minutes < 60:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h"
