@@ -1,0 +1,75 @@
+//! `pbload`: nodes to balance over and clients to load them with, one process and one thread each,
+//! so that what a balancer costs is seen beside it and not inside it.
+//!
+//! The conversation that everything here shares: a node says its *name* and a newline, then gives
+//! back each byte it is sent. A client therefore knows which node it reached and whether any byte
+//! was lost, doubled, changed or taken from another session ([`echo`], [`pattern`]).
+//!
+//! * [`node`]: listeners that answer, or fail in each of the ways nodes fail.
+//! * [`connect`]: N conversations, P at a time; [`churn`]: the same until told to stop, with marks.
+//! * [`hold`]: many sessions at once, some talking, some idle; [`bulk`]: readers that do not read.
+//!
+//! Results are one JSON object on standard output; the exit code is 1 if a client met an error.
+
+#![forbid(unsafe_code)]
+
+mod answer;
+mod arguments;
+mod bulk;
+mod churn;
+mod connect;
+mod control;
+mod crowd;
+mod echo;
+mod events;
+mod hold;
+mod link;
+mod node;
+mod pattern;
+mod served;
+mod sockets;
+mod tally;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use arguments::Arguments;
+
+const USAGE: &str = "\
+usage: pbload SUBCOMMAND --option value …
+  node     --mode echo|greet|slow|http|sink|source|close|reset|close-after-read|refuse|blackhole
+           [--bind 127.0.0.1:0] [--count 1] [--name MODE] [--bytes 1024] [--close-after BYTES] [--spare N]
+  connect  --target ADDRESS --connections N [--parallel 64] [--kind client-first|server-first|idle-then-speak]
+           [--bytes 64] [--pause-ms 100] [--ending client|node] [--timeout-s 30]
+           (ending: who closes first, and so keeps a port in TIME_WAIT; for many thousands a minute, the node:
+           give it --close-after the same --bytes)
+  churn    as connect without --connections; each line on standard input is a mark, its end stops
+  hold     --target ADDRESS --connections N [--idle HALF] [--bytes 64] [--rounds 0] [--timeout-s 60]
+  bulk     --target ADDRESS --connections N --bytes EACH_WAY [--read-size 65536] [--timeout-s 120]";
+
+/// What a subcommand returns: whether every client was served without an error.
+type Outcome = Result<bool, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let subcommand = words.next().unwrap_or_default();
+    let run = match subcommand.as_str() {
+        "node" => node::run,
+        "connect" => connect::run,
+        "churn" => churn::run,
+        "hold" => hold::run,
+        "bulk" => bulk::run,
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match Arguments::parse(words).and_then(run) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("pbload {subcommand}: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The system calls on sockets: all of them non-blocking, none of them clever.
+
+use std::net::SocketAddr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+
+const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+
+fn stream(address: SocketAddr) -> Result<OwnedFd, Errno> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    net::socket_with(family, SocketType::STREAM, FLAGS, None)
+}
+
+/// A socket bound to `address` that does not listen: whoever connects is refused.
+pub(crate) fn bound(address: SocketAddr) -> Result<OwnedFd, Errno> {
+    let socket = stream(address)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    net::bind(&socket, &address)?;
+    Ok(socket)
+}
+
+/// A socket that listens.
+pub(crate) fn listening(address: SocketAddr, backlog: i32) -> Result<OwnedFd, Errno> {
+    let socket = bound(address)?;
+    net::listen(&socket, backlog)?;
+    Ok(socket)
+}
+
+/// The address it is bound to.
+pub(crate) fn local_address(socket: &OwnedFd) -> Result<SocketAddr, Errno> {
+    SocketAddr::try_from(net::getsockname(socket)?)
+}
+
+/// The next connection, if one waits.
+pub(crate) fn accepted(listener: &OwnedFd) -> Result<Option<OwnedFd>, Errno> {
+    match net::accept_with(listener, FLAGS) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(Errno::AGAIN | Errno::CONNABORTED) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A connection under way to `target`.
+pub(crate) fn connecting(target: SocketAddr) -> Result<OwnedFd, Errno> {
+    let socket = stream(target)?;
+    match net::connect(&socket, &target) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(error),
+    }
+}
+
+/// Closes with a reset.
+pub(crate) fn reset(socket: OwnedFd) {
+    // A socket that refuses the option is closed without a reset; tests that wanted one will say so.
+    let _ = sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
+}
+
+/// Reads at most `buffer`; nothing if nothing is there, `Some(0)` at the end.
+pub(crate) fn read(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Option<usize>, Errno> {
+    match rustix::io::read(socket, buffer) {
+        Ok(count) => Ok(Some(count)),
+        Err(Errno::AGAIN) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes what is taken at once; `None` if nothing is (as before the connection stands).
+pub(crate) fn write(socket: BorrowedFd<'_>, bytes: &[u8]) -> Result<Option<usize>, Errno> {
+    match net::send(socket, bytes, net::SendFlags::NOSIGNAL) {
+        Ok(count) => Ok(Some(count)),
+        Err(Errno::AGAIN) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
