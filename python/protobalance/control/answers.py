@@ -31,6 +31,7 @@ class CheckResult(msgspec.Struct, frozen=True):
     listeners: int = 0
     clusters: int = 0
     nodes: int = 0
+    warnings: list[str] = []
 
 
 class ListenerStatus(msgspec.Struct, frozen=True):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, wait
 
-from protobalance.config.addresses import hostname_of, split_host_port
 from protobalance.config.model import Config, Node
+from protobalance.config.plan import hostnames, numeric_address
 from protobalance.control.lone_call import LoneCall, Overdue
 
 LookUp = Callable[[str], list[str]]
@@ -30,12 +30,7 @@ def look_up(host: str) -> list[str]:
 
 def hosts_of(config: Config) -> set[str]:
     """The names that `config` needs resolved."""
-    return {host for cluster in config.clusters.values() for host in cluster_hosts(cluster.nodes)}
-
-
-def cluster_hosts(nodes: Mapping[str, Node]) -> set[str]:
-    """The names among the addresses of a cluster's nodes."""
-    return {host for node in nodes.values() if (host := hostname_of(node.address))}
+    return {host for cluster in config.clusters.values() for host in hostnames(cluster)}
 
 
 class Names:
@@ -55,16 +50,13 @@ class Names:
         """Why the latest resolution failed; empty if it did not."""
         return self._problems.get(host, "")
 
+    def known(self) -> dict[str, list[str]]:
+        """Every host with the address in use."""
+        return {host: [numeric] for host, numeric in self._addresses.copy().items()}
+
     def node_address(self, node: Node) -> str:
         """Where the node is, numeric; empty while its name does not resolve."""
-        host = hostname_of(node.address)
-        if host is None:
-            return node.address
-        numeric = self._addresses.get(host)
-        if numeric is None:
-            return ""
-        port = split_host_port(node.address)[1]
-        return f"[{numeric}]:{port}" if ":" in numeric else f"{numeric}:{port}"
+        return numeric_address(node.address, self.known())
 
     def resolve_missing(self, hosts: Iterable[str], bound: float = START_BOUND) -> None:
         """Resolve the hosts that have no address yet, all at once, waiting at most `bound` seconds in all.

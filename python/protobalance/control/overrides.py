@@ -67,6 +67,10 @@ class Overrides:
         entry = self._entries.get((what, subject))
         return None if entry is None else entry.value
 
+    def values(self, what: What) -> dict[str, str]:
+        """All values of one sort, by subject."""
+        return {entry.subject: entry.value for entry in self if entry.what == what}
+
     def with_override(self, entry: Override) -> Overrides:
         """These and `entry`; a value equal to the file's is no override and only ends an older one."""
         others = self.without(entry.what, entry.subject)

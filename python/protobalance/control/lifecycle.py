@@ -1,0 +1,174 @@
+"""The balancer as a process: from the first connection it accepts to the last session it ends.
+
+The order is the law: bind and forward first, then load asyncio, and only then the admin interface. Signals:
+SIGHUP applies the file again; SIGTERM and SIGINT let sessions end within `engine.grace`, and a second one
+ends them now; SIGUSR1 opens the session log anew.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from protobalance import config as configuration
+from protobalance.config import Config, ConfigError
+from protobalance.control.refusal import Refused
+from protobalance.control.running import Surroundings
+from protobalance.control.supervisor import Supervisor
+from protobalance.control.systemd import Notifier, take_listen_fds
+
+if TYPE_CHECKING:
+    import asyncio
+
+Admin = Callable[[Supervisor, Path], AbstractAsyncContextManager[None]]
+
+PROGRESS_EVERY = 5.0  # seconds between lines about sessions that still go on
+LOOK_EVERY = 0.1  # seconds between looks whether they have ended
+
+
+def serve(
+    origin: Path | Config,
+    *,
+    socket_path: Path,
+    announce: Callable[[str], None],
+    load_admin: Callable[[], Admin],
+    surroundings: Surroundings | None = None,
+) -> None:
+    """Run until a signal ends it. Raises `ConfigError` or `Refused` if it cannot start.
+
+    `announce` gets the ready line; `load_admin` imports the admin interface, once traffic flows.
+    """
+    path = origin if isinstance(origin, Path) else None
+    config = configuration.load(origin) if isinstance(origin, Path) else origin
+    around = surroundings or Surroundings()
+    supervisor = Supervisor(replace(around, inherited=take_listen_fds()))
+    supervisor.start(config, str(path or "command line"), path)
+    try:
+        import asyncio  # noqa: PLC0415 - the law of this file
+
+        asyncio.run(_Process(supervisor, socket_path, announce, around).run(load_admin))
+    finally:
+        supervisor.stop()
+
+
+def ready_line(supervisor: Supervisor, socket_path: Path) -> str:
+    """Which listeners feed which clusters, and where to ask."""
+    status = supervisor.status()
+    listeners = ", ".join(
+        f"{listener.name} {' '.join(listener.addresses)} -> {listener.cluster}"
+        for listener in status.listeners
+    )
+    return f"ready: {listeners}; admin socket {socket_path}"
+
+
+class _Process:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        socket_path: Path,
+        announce: Callable[[str], None],
+        surroundings: Surroundings,
+    ) -> None:
+        import asyncio  # noqa: PLC0415 - the law of this file
+
+        self._supervisor = supervisor
+        self._socket_path = socket_path
+        self._announce = announce
+        self._log = surroundings.log
+        self._manager = Notifier()
+        self._ends = 0
+        self._end_asked = asyncio.Event()
+        self._now_asked = asyncio.Event()
+        self._reload_asked = asyncio.Event()
+
+    async def run(self, load_admin: Callable[[], Admin]) -> None:
+        import asyncio  # noqa: PLC0415 - the law of this file
+
+        from protobalance.control.background import Background  # noqa: PLC0415
+
+        loop = asyncio.get_running_loop()
+        self._listen_to_signals(loop)
+        background = Background(self._supervisor)
+        background.start()
+        reloads = asyncio.create_task(self._reload_when_asked(), name="reload")
+        try:
+            async with load_admin()(self._supervisor, self._socket_path):
+                line = ready_line(self._supervisor, self._socket_path)
+                self._announce(line)
+                self._manager.tell(READY=1, STATUS=line)
+                await self._end_asked.wait()
+                self._manager.tell(STOPPING=1, STATUS="draining")
+                await self._drain()
+        finally:
+            reloads.cancel()
+            await background.stop()
+
+    def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.add_signal_handler(signal.SIGTERM, self._end)
+        loop.add_signal_handler(signal.SIGINT, self._end)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._reopen)
+
+    def _end(self) -> None:
+        self._ends += 1
+        self._end_asked.set()
+        if self._ends > 1:
+            self._now_asked.set()
+
+    def _reopen(self) -> None:
+        try:
+            self._supervisor.reopen_session_log()
+            self._log.info("session log opened anew")
+        except Refused as refusal:
+            self._log.error(f"session log: {refusal}")
+
+    async def _reload_when_asked(self) -> None:
+        """One at a time; asked again meanwhile, once more."""
+        import asyncio  # noqa: PLC0415 - the law of this file
+
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            self._manager.tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+            outcome = await asyncio.to_thread(self._reload)
+            self._manager.tell(READY=1, STATUS=outcome)
+
+    def _reload(self) -> str:
+        try:
+            result = self._supervisor.apply(by="SIGHUP")
+        except (ConfigError, Refused):
+            return "the file was not applied, the configuration before it stays in force"  # told in the log
+        for warning in result.warnings:
+            self._log.warning(warning)
+        if not result.changed:
+            self._log.info(f"{result.source}: nothing has changed")
+        return f"generation {result.generation}"
+
+    async def _drain(self) -> None:
+        import asyncio  # noqa: PLC0415 - the law of this file
+
+        grace = self._supervisor.running.in_force.config.engine.grace
+        began = time.monotonic()
+        told = began
+        active = await asyncio.to_thread(self._supervisor.drain)
+        if active:
+            self._log.info(f"{active} sessions go on for at most {grace:g} s; another signal ends them now")
+        while active and not self._now_asked.is_set() and time.monotonic() - began < grace:
+            try:
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._now_asked.wait()
+            except TimeoutError:
+                pass
+            active = self._supervisor.drain()
+            if active and time.monotonic() - told >= PROGRESS_EVERY:
+                told = time.monotonic()
+                self._log.info(f"{active} sessions left")
+                self._manager.tell(STATUS=f"draining, {active} sessions left")
+        if active:
+            why = "asked to" if self._now_asked.is_set() else f"{grace:g} s are over"
+            self._log.warning(f"ending {active} sessions: {why}")

@@ -1,0 +1,80 @@
+"""Questions about sessions: which there are, why they went where they went, where one would go now."""
+
+from __future__ import annotations
+
+from protobalance.config.addresses import numeric_host
+from protobalance.control.answers import ExplainedDecision, Explanation, SessionList
+from protobalance.control.changes import find_listener, find_node
+from protobalance.control.engine_events import EngineEvents
+from protobalance.control.engine_port import EnginePort
+from protobalance.control.explain import NodeKey, sentence, span
+from protobalance.control.in_force import InForce
+from protobalance.control.refusal import Refused
+from protobalance.control.report import NodeReport, Snapshot
+
+
+def sessions(
+    engine: EnginePort, in_force: InForce, *, listener: str, node: str, client: str, limit: int
+) -> SessionList:
+    """The open sessions that match, longest-lived first; what is empty matches all."""
+    snapshot = engine.snapshot()
+    _check_listener(in_force, snapshot, listener)
+    _check_node(in_force, snapshot, node)
+    found = engine.sessions(listener, node, _client(client), limit)
+    found.sort(key=lambda session: -session.age_ms)  # each worker answered for itself
+    return SessionList(found[:limit], snapshot.active)
+
+
+def explain(
+    engine: EnginePort, in_force: InForce, events: EngineEvents, *, client: str, listener: str, limit: int
+) -> Explanation:
+    """Recorded decisions, newest first; and for one client, where it would go now."""
+    snapshot = engine.snapshot()
+    _check_listener(in_force, snapshot, listener)
+    address = _client(client)
+    recorded = engine.decisions(listener, address, limit)[:limit]
+    asked = [name for name in in_force.config.listeners if address and listener in ("", name)]
+    now = [engine.would_go(name, address) for name in asked]
+    down = _down_now(snapshot, events)
+    return Explanation(
+        recorded=[ExplainedDecision(sentence(decision), decision) for decision in recorded],
+        now=[ExplainedDecision(f"{each.listener}: {sentence(each, down)}", each) for each in now],
+    )
+
+
+def _client(text: str) -> str:
+    if not text:
+        return ""
+    address = numeric_host(text)
+    if address is None:
+        raise Refused("invalid", f"{text!r} is no numeric address", "client", "give an IPv4 or IPv6 address")
+    return address
+
+
+def _check_listener(in_force: InForce, snapshot: Snapshot, name: str) -> None:
+    # One that left the file may still have sessions to be asked for.
+    if name and all(report.name != name for report in snapshot.listeners):
+        find_listener(in_force.config, name)
+
+
+def _check_node(in_force: InForce, snapshot: Snapshot, name: str) -> None:
+    known = {f"{cluster.name}/{node.name}" for cluster in snapshot.clusters for node in cluster.nodes}
+    if name and name not in known:
+        cluster, slash, node = name.partition("/")
+        if not slash:
+            raise Refused("invalid", f"{name!r} is no node", "node", "write it as CLUSTER/NODE")
+        find_node(in_force.config, cluster, node)
+
+
+def _down_now(snapshot: Snapshot, events: EngineEvents) -> dict[NodeKey, str]:
+    return {
+        (cluster.name, node.name): _said_of(node, events.down_reason(cluster.name, node.name))
+        for cluster in snapshot.clusters
+        for node in cluster.nodes
+        if node.health == "down"
+    }
+
+
+def _said_of(node: NodeReport, reason: str) -> str:
+    why = f": {reason}" if reason else ""
+    return f"down{why}, next trial in {span(node.retry_in_ms)}"

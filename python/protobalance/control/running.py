@@ -1,0 +1,129 @@
+"""What exists from start to stop: the engine and what is in force, changed together or not at all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from protobalance.config import Config
+from protobalance.control.chronicle import Chronicle
+from protobalance.control.engine_events import EngineEvents
+from protobalance.control.engine_port import EngineFactory, EnginePort, start_engine
+from protobalance.control.history import History
+from protobalance.control.in_force import InForce
+from protobalance.control.load_ratings import Rated
+from protobalance.control.names import Names, hosts_of
+from protobalance.control.operator_log import OperatorLog, to_stream
+from protobalance.control.overrides import OverridesFile, reconcile
+from protobalance.control.problems import Problems
+from protobalance.control.refusal import Refused
+from protobalance.control.report import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a supervisor stands on; a test puts its own in place."""
+
+    start_engine: EngineFactory = start_engine
+    inherited: Sequence[int] = ()
+    names: Names = field(default_factory=Names)
+    log: OperatorLog = field(default_factory=lambda: OperatorLog(to_stream()))
+    clock: Callable[[], float] = time.time
+
+
+class Running:
+    """Made by starting: the engine accepts connections when this exists."""
+
+    def __init__(self, surroundings: Surroundings, config: Config, source: str) -> None:
+        folder = None if config.engine.state_dir is None else Path(config.engine.state_dir)
+        self.surroundings = surroundings
+        self.started_with = config
+        self.generation = 0
+        self.draining = False
+        self.rating_problems: Problems[tuple[str, str]] = Problems()  # by cluster and source
+        self._overrides_file = OverridesFile(folder)
+        self._events_lock = threading.Lock()
+        self.chronicle = Chronicle(
+            surroundings.log,
+            History(folder, warn=surroundings.log.warning),
+            surroundings.clock,
+            lambda: self.generation,
+        )
+        self.events = EngineEvents(self.chronicle, surroundings.clock)
+        kept, trouble = self._overrides_file.load()
+        standing, notes = reconcile(kept, config)
+        self.in_force = InForce(config, source, standing)
+        surroundings.names.resolve_missing(hosts_of(config))
+        self.engine: EnginePort = surroundings.start_engine(
+            config.engine.workers, config.engine.max_sessions, surroundings.inherited
+        )
+        try:
+            self.generation = self.engine.apply(self.in_force.plan(surroundings.names))
+        except BaseException:
+            self.engine.stop()
+            raise
+        self._tell_of_overrides(trouble, tuple(note.sentence for note in notes))
+        if len(standing) != len(kept):
+            trouble = self._overrides_file.save(standing)
+            if trouble:
+                surroundings.log.warning(trouble)
+
+    def put_in_force(self, after: InForce) -> list[str]:
+        """Carry out a change: all of it, or raise and nothing. Warnings about what is not kept."""
+        names = self.surroundings.names
+        names.resolve_missing(hosts_of(after.config))
+        generation = self.engine.apply(after.plan(names))
+        before, self.in_force, self.generation = self.in_force, after, generation
+        names.forget(except_for=hosts_of(after.config))
+        self.rating_problems.keep(_rated_by(after.config))
+        if after.overrides == before.overrides:
+            return []
+        trouble = self._overrides_file.save(after.overrides)
+        return [trouble] if trouble else []
+
+    def addresses_changed(self, hosts: Sequence[str]) -> None:
+        """Names resolve to other addresses now: the same plan with these."""
+        names = self.surroundings.names
+        try:
+            self.generation = self.engine.apply(self.in_force.plan(names))
+        except Refused as refusal:
+            self.chronicle.record("warning", "names", f"new addresses are not in use: {refusal}")
+            return
+        for host in hosts:
+            self.chronicle.record("address", host, f"is now {names.address(host)}", by="names")
+
+    def take_events(self) -> None:
+        """Tell what the engine has reported since the last call."""
+        # One at a time, so that what happened first is told first.
+        with self._events_lock:
+            events: list[Event] = self.engine.take_events()
+            for event in events:
+                self.events.handle(event)
+
+    def rated(self, cluster: str, source: str, outcome: Rated) -> None:
+        """Publish a round of load ratings, and tell of what is wrong with them once."""
+        if outcome.ratings:
+            self.engine.set_load_ratings(cluster, outcome.ratings)
+        now = self.surroundings.clock()
+        if self.rating_problems.note((cluster, source), outcome.kinds, outcome.message, now):
+            summary = f"{source}: {outcome.message or 'rates again'}"
+            self.chronicle.record("rating", f"load rating of {cluster}", summary, by="load rating")
+
+    def _tell_of_overrides(self, trouble: str, notes: tuple[str, ...]) -> None:
+        source = self.in_force.source
+        self.chronicle.record("start", "", f"started with {source}", by="start")
+        if trouble:
+            self.chronicle.record("overrides", "overrides", trouble, by="start")
+        if notes:
+            self.chronicle.record("overrides", "overrides", "set at run time", by="start", details=notes)
+
+
+def _rated_by(config: Config) -> set[tuple[str, str]]:
+    return {
+        (cluster.name, rating.function or rating.agent or "")
+        for cluster in config.clusters.values()
+        if (rating := cluster.load_rating) is not None
+    }

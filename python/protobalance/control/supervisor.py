@@ -1,0 +1,372 @@
+"""One engine, the configuration in force, and the overrides on top of it.
+
+The law: a change is all or nothing. It is parsed, reconciled with the overrides and compiled before the
+engine hears of it; the engine carries it out whole or refuses it; only then is it in force here. Needs no
+event loop: what goes on by itself is `background`'s. Every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import protobalance
+from protobalance import config as configuration
+from protobalance.config import Config, ConfigError
+from protobalance.config.advice import advise
+from protobalance.control import changes, observation, status
+from protobalance.control.answers import (
+    ApplyResult,
+    Change,
+    CheckResult,
+    Explanation,
+    HistoryEntry,
+    Impact,
+    NodeChange,
+    OverrideNote,
+    PlanResult,
+    RedirectChange,
+    SessionList,
+    SessionLogCounts,
+    Status,
+)
+from protobalance.control.answers_of_config import differences, problem, said
+from protobalance.control.chronicle import Subscriber
+from protobalance.control.impact import impact
+from protobalance.control.in_force import InForce
+from protobalance.control.refusal import Refused
+from protobalance.control.running import Running, Surroundings
+from protobalance.control.transactions import Transactions
+
+
+@dataclass(frozen=True, slots=True)
+class _Preview:
+    """A change worked out and not yet carried out."""
+
+    after: InForce
+    changes: list[Change]
+    overrides: list[OverrideNote]
+    impact: list[Impact]
+    warnings: list[str]
+
+
+class Supervisor:
+    """Steers one engine. `start` first; every operation after `stop` is refused."""
+
+    def __init__(self, surroundings: Surroundings | None = None) -> None:
+        self._surroundings = surroundings or Surroundings()
+        self._running: Running | None = None
+        self._path: Path | None = None
+        self._transactions = Transactions()
+        self._changing = threading.RLock()
+        self._on_change: list[Callable[[], None]] = []
+
+    # From start to stop.
+
+    def start(self, config: Config, source: str = "program", path: Path | None = None) -> None:
+        """Bind and forward. `path` is the file that `plan` and `apply` read again. Raises `Refused`."""
+        if self._running is not None:
+            raise Refused("conflict", "it is running already", "", "stop it first")
+        self._path = path
+        self._running = Running(self._surroundings, config, source)
+
+    @property
+    def running(self) -> Running:
+        """The engine and what is in force; refused while there is none."""
+        if self._running is None:
+            raise Refused("stopped", "the balancer is not running", "", "start it")
+        return self._running
+
+    def when_changed(self, notify: Callable[[], None]) -> Callable[[], None]:
+        """Call `notify` after each change, in the thread that made it; returns how to end that."""
+        self._on_change.append(notify)
+        return lambda: self._on_change.remove(notify)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call `subscriber` with each history entry from now on; returns how to end that."""
+        return self.running.chronicle.subscribe(subscriber)
+
+    def take_events(self) -> None:
+        """Tell what the engine has reported; for whoever watches `event_fd`."""
+        self.running.take_events()
+
+    def reopen_session_log(self) -> None:
+        """Open the session log's file anew."""
+        self.running.engine.reopen_session_log()
+
+    def drain(self) -> int:
+        """Accept nobody any more; the sessions that go on."""
+        running = self.running
+        if not running.draining:
+            running.draining = True
+            running.engine.drain()
+            running.chronicle.record("drain", "", "the listeners are closed, sessions go on")
+        return running.engine.snapshot().active
+
+    def stop(self) -> None:
+        """End what is left. Idempotent."""
+        with self._changing:
+            running, self._running = self._running, None
+            if running is None:
+                return
+            with suppress(Refused):
+                running.take_events()
+            running.engine.stop()
+            running.chronicle.record("stop", "", "stopped")
+
+    # Questions.
+
+    def status(self) -> Status:
+        """The whole state at this moment."""
+        running = self.running
+        running.take_events()
+        snapshot, in_force, events = running.engine.snapshot(), running.in_force, running.events
+        return Status(
+            version=protobalance.__version__,
+            pid=os.getpid(),
+            uptime_ms=snapshot.uptime_ms,
+            generation=snapshot.generation,
+            draining=running.draining,
+            source=in_force.source,
+            digest=in_force.digest(),
+            workers=status.worker_counts(snapshot),
+            active=snapshot.active,
+            opened=snapshot.opened,
+            closed=snapshot.closed,
+            max_sessions=snapshot.max_sessions,
+            listeners=[status.listener_status(report, in_force) for report in snapshot.listeners],
+            clusters=[status.cluster_status(report, in_force, events) for report in snapshot.clusters],
+            rating_problems=status.rating_problems(running.rating_problems),
+            name_problems=status.name_problems(in_force, self._surroundings.names),
+            limits=events.limits(),
+            session_log=SessionLogCounts(snapshot.log_written, snapshot.log_dropped),
+            warnings=changes.warnings(running.started_with, in_force),
+        )
+
+    def sessions(self, listener: str = "", node: str = "", client: str = "", limit: int = 100) -> SessionList:
+        """The open sessions that match; `node` as cluster/node; what is empty matches all."""
+        running = self.running
+        return observation.sessions(
+            running.engine, running.in_force, listener=listener, node=node, client=client, limit=limit
+        )
+
+    def explain(self, client: str | None = None, listener: str | None = None, limit: int = 10) -> Explanation:
+        """Why sessions went where they went, and where `client` would go now."""
+        running = self.running
+        running.take_events()
+        return observation.explain(
+            running.engine,
+            running.in_force,
+            running.events,
+            client=client or "",
+            listener=listener or "",
+            limit=limit,
+        )
+
+    def history(self, limit: int = 50) -> list[HistoryEntry]:
+        """What changed, newest first."""
+        running = self.running
+        running.take_events()
+        return running.chronicle.latest(limit)
+
+    def check(self, text: str | None = None, source: str = "text") -> CheckResult:
+        """Whether a configuration is sound, and everything that is wrong with it."""
+        try:
+            config, source = self._wished(text, source)
+        except ConfigError as error:
+            return CheckResult(ok=False, source=source, problems=[problem(found) for found in error.problems])
+        nodes = sum(len(cluster.nodes) for cluster in config.clusters.values())
+        return CheckResult(
+            ok=True,
+            source=source,
+            problems=[],
+            listeners=len(config.listeners),
+            clusters=len(config.clusters),
+            nodes=nodes,
+            warnings=advise(config),
+        )
+
+    def plan(self, text: str | None = None, source: str = "text") -> PlanResult:
+        """What `apply` would do; the file's text unless given. Raises `ConfigError`."""
+        running = self.running
+        preview = self._preview(running, *self._wished(text, source))
+        return PlanResult(
+            source=preview.after.source,
+            generation=running.generation,
+            changes=preview.changes,
+            overrides=preview.overrides,
+            impact=preview.impact,
+            sessions_ended=sum(each.ended for each in preview.impact),
+            sessions_finishing=sum(
+                each.finishing for each in preview.impact if each.subject.startswith("node ")
+            ),
+            warnings=preview.warnings,
+        )
+
+    # Changes.
+
+    def apply(
+        self,
+        text: str | None = None,
+        transaction: str | None = None,
+        *,
+        source: str = "text",
+        by: str = "api",
+    ) -> ApplyResult:
+        """Put a configuration in force, the file's unless given. Raises `ConfigError` or `Refused`."""
+
+        def carry_out() -> ApplyResult:
+            running = self.running
+            try:
+                return self._apply(running, *self._wished(text, source), by, transaction)
+            except (ConfigError, Refused) as error:
+                running.chronicle.record(
+                    "apply-failed",
+                    "configuration",
+                    "not applied, the one before stays in force",
+                    by=by,
+                    details=tuple(str(error).splitlines()),
+                )
+                raise
+
+        with self._changing:
+            return self._transactions.once(transaction, ("apply", text), carry_out)
+
+    def apply_config(self, config: Config, source: str = "program", *, by: str = "program") -> ApplyResult:
+        """Put a configuration in force that exists as values."""
+        with self._changing:
+            return self._apply(self.running, config, source, by, None)
+
+    def set_node(  # noqa: PLR0913 - what a node may be set to, and who asks
+        self,
+        cluster: str,
+        node: str,
+        admin_state: str | None = None,
+        weight: int | None = None,
+        clear: bool = False,  # noqa: FBT001, FBT002 - by name at every call
+        transaction: str | None = None,
+        *,
+        by: str = "api",
+    ) -> NodeChange:
+        """Set a node's admin state or weight beside the file, or take back what was set."""
+
+        def carry_out() -> NodeChange:
+            running = self.running
+            after = changes.with_node(
+                running.in_force,
+                cluster,
+                node,
+                admin_state=admin_state,
+                weight=weight,
+                clear=clear,
+                at=self._surroundings.clock(),
+                by=by,
+            )
+            touched = impact(running.in_force, after, running.engine.snapshot())
+            warnings = running.put_in_force(after) + changes.warnings(running.started_with, after)
+            in_cluster, of_node = changes.find_node(after.config, cluster, node)
+            change = NodeChange(
+                generation=running.generation,
+                cluster=cluster,
+                node=node,
+                admin_state=after.admin_state(in_cluster, of_node),
+                file_admin_state=of_node.admin_state,
+                weight=after.weight(in_cluster, of_node),
+                file_weight=of_node.weight,
+                impact=touched,
+                warnings=warnings,
+            )
+            summary = f"{change.admin_state}, weight {change.weight}{' as in the file' if clear else ''}"
+            lines = [each.sentence for each in touched]
+            subject = f"{cluster}/{node}"
+            self._tell("node", subject, summary, by=by, transaction=transaction, details=lines)
+            return change
+
+        with self._changing:
+            request = ("node", cluster, node, admin_state, weight, clear)
+            return self._transactions.once(transaction, request, carry_out)
+
+    def redirect(
+        self, listener: str, cluster: str | None, transaction: str | None = None, *, by: str = "api"
+    ) -> RedirectChange:
+        """Let a listener feed another cluster beside the file; `None`: the file's again."""
+
+        def carry_out() -> RedirectChange:
+            running = self.running
+            after = changes.with_redirect(
+                running.in_force, listener, cluster, at=self._surroundings.clock(), by=by
+            )
+            warnings = running.put_in_force(after) + changes.warnings(running.started_with, after)
+            wished = changes.find_listener(after.config, listener)
+            change = RedirectChange(
+                running.generation, listener, after.cluster_of(wished), wished.cluster, warnings
+            )
+            summary = f"feeds {change.cluster}{' as in the file' if cluster is None else ''}"
+            self._tell("redirect", f"listener {listener}", summary, by=by, transaction=transaction)
+            return change
+
+        with self._changing:
+            return self._transactions.once(transaction, ("redirect", listener, cluster), carry_out)
+
+    def _wished(self, text: str | None, source: str) -> tuple[Config, str]:
+        if text is not None:
+            return configuration.loads(text, source), source
+        if self._path is None:
+            raise Refused("invalid", "there is no configuration file", "", "give the configuration's text")
+        return configuration.load(self._path), str(self._path)
+
+    def _preview(self, running: Running, config: Config, source: str) -> _Preview:
+        before = running.in_force
+        after, notes = changes.with_config(before, config, source)
+        return _Preview(
+            after,
+            differences(before.config, config),
+            notes,
+            impact(before, after, running.engine.snapshot()),
+            [*changes.warnings(running.started_with, after), *advise(config)],
+        )
+
+    def _apply(
+        self, running: Running, config: Config, source: str, by: str, transaction: str | None
+    ) -> ApplyResult:
+        preview = self._preview(running, config, source)
+        changed = bool(preview.changes) or preview.after.overrides != running.in_force.overrides
+        warnings = list(preview.warnings)
+        if changed:
+            warnings = running.put_in_force(preview.after) + warnings
+            lines = [said(change) for change in preview.changes]
+            lines += [note.sentence for note in preview.overrides]
+            count = len(preview.changes)
+            summary = f"{source}: {count} change{'' if count == 1 else 's'}"
+            lines += [each.sentence for each in preview.impact]
+            self._tell("apply", "configuration", summary, by=by, transaction=transaction, details=lines)
+        return ApplyResult(
+            source=source,
+            generation=running.generation,
+            changed=changed,
+            changes=preview.changes,
+            overrides=preview.overrides,
+            impact=preview.impact,
+            warnings=warnings,
+        )
+
+    def _tell(
+        self,
+        kind: Literal["apply", "node", "redirect"],
+        subject: str,
+        summary: str,
+        *,
+        by: str,
+        transaction: str | None,
+        details: Sequence[str] = (),
+    ) -> None:
+        self.running.chronicle.record(
+            kind, subject, summary, by=by, transaction=transaction or "", details=tuple(details)
+        )
+        for notify in tuple(self._on_change):
+            notify()
