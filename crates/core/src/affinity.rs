@@ -1,0 +1,79 @@
+//! Same client, same node (law 6): a bounded table that all workers share without a lock, and a
+//! cluster's view of it under one plan.
+
+mod table;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use table::{Memory, Table, slots_for, words_for};
+
+use crate::hash::ClientKey;
+use crate::node::NodeIndex;
+
+/// What happens to a client whose home could not take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailover {
+    /// It goes home again when home is back.
+    Return,
+    /// Where it went is its home from now on.
+    Move,
+}
+
+/// A cluster's affinity as one plan sees it.
+#[derive(Debug)]
+pub struct Affinity {
+    /// The table.
+    pub table: Arc<Table>,
+    /// A client unseen for this long is forgotten.
+    pub idle: Duration,
+    /// Leading bits of an IPv4 address that make a client.
+    pub prefix_v4: u8,
+    /// Leading bits of an IPv6 address that make a client.
+    pub prefix_v6: u8,
+    /// What happens after a failover.
+    pub on_failover: OnFailover,
+    /// The table's number for each node of the plan, by node index.
+    pub ids: Box<[u16]>,
+}
+
+impl Affinity {
+    /// The home of a client that comes now, if it has one in this plan. `unix_now` in seconds.
+    #[must_use]
+    pub fn home(&self, client: IpAddr, unix_now: u32) -> Option<NodeIndex> {
+        self.index_of(self.table.visit(self.key(client), unix_now, self.idle_seconds())?)
+    }
+
+    /// The home that a client would have now; `explain` asks so, and the client is not seen by it.
+    #[must_use]
+    pub fn peek(&self, client: IpAddr, unix_now: u32) -> Option<NodeIndex> {
+        self.index_of(self.table.get(self.key(client), unix_now, self.idle_seconds())?)
+    }
+
+    /// Notes that the client was given to `node`, and seen now. Costs no write where that is
+    /// already known to the second.
+    pub fn remember(&self, client: IpAddr, node: NodeIndex, unix_now: u32) {
+        if let Some(id) = self.ids.get(usize::from(node)) {
+            self.table.put(self.key(client), *id, unix_now, self.idle_seconds());
+        }
+    }
+
+    /// Forgets the client. True if it was known.
+    pub fn forget(&self, client: IpAddr) -> bool {
+        self.table.forget(self.key(client))
+    }
+
+    fn index_of(&self, id: u16) -> Option<NodeIndex> {
+        self.ids.iter().position(|known| *known == id).map(|index| index as NodeIndex)
+    }
+
+    fn key(&self, client: IpAddr) -> ClientKey {
+        ClientKey::masked(client, self.prefix_v4, self.prefix_v6)
+    }
+
+    /// Rounded up: the table counts whole seconds.
+    fn idle_seconds(&self) -> u32 {
+        u32::try_from(self.idle.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,174 @@
+//! Policies: how the next node is chosen. One file each; this one holds what they share.
+//!
+//! A policy *picks* without changing anything, and then *commits* the pick. `explain` picks and
+//! never commits, so what it says is what a session would get. A commit may fail because another
+//! worker was faster; the caller picks again. Policies keep no state of their own: it is in
+//! `NodeState` and `ClusterState`, which all workers share and which outlive plans.
+
+mod client_hash;
+mod connection_rate;
+mod least_sessions;
+mod minimum_load;
+mod named;
+mod random;
+mod round_robin;
+mod traffic_rate;
+mod two_choices;
+
+use std::fmt::Debug;
+use std::net::IpAddr;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub use client_hash::ClientHash;
+pub use connection_rate::ConnectionRate;
+pub use least_sessions::LeastSessions;
+pub use minimum_load::MinimumLoad;
+pub use named::{Error, NAMES, Settings, named};
+pub use random::Random;
+pub use round_robin::RoundRobin;
+pub use traffic_rate::TrafficRate;
+pub use two_choices::TwoChoices;
+
+use crate::cluster::Node;
+use crate::hash;
+use crate::moment::Moment;
+use crate::node::NodeIndex;
+
+/// What a cluster's policy remembers between choices. Outlives plans, as the cluster's `NodeState`s
+/// do, and lives no shorter than any of them: their turns are counted by its clock.
+#[derive(Debug, Default)]
+pub struct ClusterState {
+    /// Counts choices; the ticket of a choice orders it among the others.
+    pub ticket: AtomicU64,
+    /// The round robin's virtual time: see `round_robin.rs`, which alone writes it.
+    pub virtual_time: AtomicU64,
+    /// The round robin's latest turn and whose it was: likewise.
+    pub latest_turn: AtomicU64,
+}
+
+impl ClusterState {
+    /// The next ticket; the first is 1.
+    pub fn next_ticket(&self) -> u64 {
+        self.ticket.fetch_add(1, Relaxed) + 1
+    }
+}
+
+/// The question put to a policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// All nodes of the cluster, usable or not.
+    pub nodes: &'a [Node],
+    /// What the policy remembers.
+    pub state: &'a ClusterState,
+    /// Nodes that this session has tried already.
+    pub tried: &'a [NodeIndex],
+    /// Who asks. IPv4-mapped IPv6 addresses come as IPv4.
+    pub client: IpAddr,
+    /// The time.
+    pub now: Moment,
+    /// Uniformly random bits.
+    pub random: u64,
+}
+
+impl Ask<'_> {
+    /// Whether a policy may pick the node: it takes clients, has a weight and room, and was not tried.
+    #[must_use]
+    pub fn usable(&self, index: NodeIndex) -> bool {
+        let node = &self.nodes[usize::from(index)];
+        node.weight > 0
+            && node.has_room()
+            && node.state.takes_clients(self.now)
+            && !self.tried.contains(&index)
+    }
+
+    /// The nodes a policy may pick, in the cluster's order.
+    pub fn usable_nodes(&self) -> impl Iterator<Item = (NodeIndex, &Node)> {
+        self.nodes
+            .iter()
+            .enumerate()
+            .map(|(index, node)| (index as NodeIndex, node))
+            .filter(|(index, _)| self.usable(*index))
+    }
+}
+
+/// A policy's pick, not yet committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// The node.
+    pub node: NodeIndex,
+    /// What the policy saw of the node's shared state; its commit holds only if that still stands.
+    pub seen: u64,
+}
+
+impl Pick {
+    /// A pick whose commit depends on nothing.
+    #[must_use]
+    pub fn of(node: NodeIndex) -> Pick {
+        Pick { node, seen: 0 }
+    }
+}
+
+/// How the next node is chosen.
+pub trait Policy: Send + Sync + Debug {
+    /// The word used in files and logs.
+    fn name(&self) -> &'static str;
+
+    /// Picks a usable node; `None` only if there is none. Changes nothing.
+    fn pick(&self, ask: &Ask<'_>) -> Option<Pick>;
+
+    /// Makes the pick count. False if another worker's choice came between: pick again.
+    fn commit(&self, _ask: &Ask<'_>, _pick: Pick) -> bool {
+        true
+    }
+
+    /// The number the policy compares for the node, for `explain`; `None` where it compares none.
+    /// The lowest wins, unless the policy's documentation says otherwise.
+    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64>;
+}
+
+/// The node, if the policy can say anything about it: one without a weight is never its choice.
+fn node_at<'a>(ask: &Ask<'a>, node: NodeIndex) -> Option<&'a Node> {
+    ask.nodes.get(usize::from(node)).filter(|node| node.weight > 0)
+}
+
+/// The usable node with the least `load`; of equals the longest unchosen, then the first.
+fn least(ask: &Ask<'_>, mut load: impl FnMut(&Node) -> f64) -> Option<NodeIndex> {
+    let mut best: Option<(f64, u64, NodeIndex)> = None;
+    for (index, node) in ask.usable_nodes() {
+        // What cannot be compared loses to all that can.
+        let ours = Some(load(node)).filter(|load| !load.is_nan()).unwrap_or(f64::INFINITY);
+        let chosen = node.state.last_chosen();
+        if best.is_none_or(|(least, longest, _)| ours < least || ours == least && chosen < longest) {
+            best = Some((ours, chosen, index));
+        }
+    }
+    best.map(|(_, _, index)| index)
+}
+
+/// The base-2 logarithm of the node's weight, looked up: it is asked for at each choice.
+fn log2_weight(node: &Node) -> f64 {
+    static LOGARITHMS: LazyLock<[f64; 257]> =
+        LazyLock::new(|| std::array::from_fn(|weight| (weight as f64).log2()));
+    let weight = usize::from(node.weight);
+    LOGARITHMS.get(weight).copied().unwrap_or_else(|| f64::from(node.weight).log2())
+}
+
+/// One of the nodes, with a chance in proportion to its weight, in one pass: each takes the place of
+/// those before it with the chance that it has among them (Chao 1982).
+fn draw<'a>(nodes: impl Iterator<Item = (NodeIndex, &'a Node)>, random: u64) -> Option<NodeIndex> {
+    let mut total = 0;
+    let mut drawn = None;
+    for (index, node) in nodes {
+        let weight = u64::from(node.weight);
+        total += weight;
+        let own = hash::mix(random.wrapping_add(u64::from(index).wrapping_mul(GOLDEN_RATIO)));
+        if hash::below(own, total) < weight {
+            drawn = Some(index);
+        }
+    }
+    drawn
+}
+
+/// 2^64 over the golden ratio, odd: steps of it spread numbers evenly (Knuth, volume 3, 6.4).
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;

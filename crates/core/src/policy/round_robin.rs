@@ -1,0 +1,161 @@
+//! `round-robin`: each node's turns come evenly spaced, and a cycle (as many choices as the weights
+//! add up to) gives each node exactly its weight, however many workers share it.
+//!
+//! A cycle is one unit of virtual time. In each, a node of weight `w` has `w` turns, the k-th due at
+//! `(2k+1)/(2w)`; the earliest due is next, the lower index of equals. A node's word in `NodeState`
+//! names its next turn: cycle, weight, k. Turns only grow, so a worker whose exchange of that word
+//! succeeds knows that no other node's turn was earlier in the meantime: exactness needs no lock.
+//!
+//! Due times are compared as integers: two different ones with weights up to 256 lie at least
+//! `2^-18` apart, so rounding down to that unit keeps their order and tells them apart.
+//!
+//! The cluster's clock is the due time of the latest choice. A word that lies behind it belongs to a
+//! node that was away, and one that names another weight to a node that was re-weighted; both
+//! resume with the first turn that the clock has not passed, so none gets a burst and all are
+//! where they would be had it always been so.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{Ask, ClusterState, Pick, Policy, node_at};
+use crate::node::NodeIndex;
+
+const FRACTION_BITS: u32 = 18;
+/// One cycle in units of due time.
+const CYCLE: u64 = 1 << FRACTION_BITS;
+
+/// Bits of a word for the turn within the cycle, and for the weight.
+const FIELD: u32 = 9;
+const FIELD_MASK: u64 = (1 << FIELD) - 1;
+
+/// `2^37 / 2w`, rounded up, for each weight `w`: multiplying by it divides numbers below `2^27` by
+/// `2w` exactly (Granlund and Montgomery 1994), and much faster than dividing does.
+const RECIPROCAL_BITS: u32 = 37;
+const RECIPROCALS: [u64; 1 << FIELD] = {
+    let mut reciprocals = [0; 1 << FIELD];
+    let mut weight = 1;
+    while weight < reciprocals.len() {
+        reciprocals[weight] = (1u64 << RECIPROCAL_BITS).div_ceil(2 * weight as u64);
+        weight += 1;
+    }
+    reciprocals
+};
+
+/// Bits of `ClusterState::latest_turn` for the node's index; the rest is the end of its due time.
+const INDEX_BITS: u32 = 16;
+
+/// Smooth weighted round robin.
+#[derive(Clone, Copy, Debug)]
+pub struct RoundRobin;
+
+/// One of a node's turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn {
+    cycle: u64,
+    weight: u64,
+    nth: u64,
+}
+
+/// How far the cluster has come: the latest choice's due time, and whose turn it was, if no other
+/// choice is just being noted.
+#[derive(Clone, Copy)]
+struct Clock {
+    time: u64,
+    latest: Option<NodeIndex>,
+}
+
+impl Turn {
+    fn from_word(word: u64) -> Turn {
+        Turn { cycle: word >> (2 * FIELD), weight: word >> FIELD & FIELD_MASK, nth: word & FIELD_MASK }
+    }
+
+    fn word(self) -> u64 {
+        self.cycle << (2 * FIELD) | self.weight << FIELD | self.nth
+    }
+
+    fn due(self) -> u64 {
+        let numerator = (2 * self.nth + 1) << FRACTION_BITS;
+        let fraction = (numerator * RECIPROCALS[(self.weight & FIELD_MASK) as usize]) >> RECIPROCAL_BITS;
+        (self.cycle << FRACTION_BITS) + fraction
+    }
+
+    fn next(self) -> Turn {
+        if self.nth + 1 < self.weight {
+            Turn { nth: self.nth + 1, ..self }
+        } else {
+            Turn { cycle: self.cycle + 1, nth: 0, ..self }
+        }
+    }
+
+    /// The first turn of a node of that weight that is not due before `time`.
+    fn first_from(time: u64, weight: u64) -> Turn {
+        let (cycle, fraction) = (time >> FRACTION_BITS, time & (CYCLE - 1));
+        // A little early, for the rounding; then at most two steps.
+        let nth = ((fraction * weight) >> FRACTION_BITS).saturating_sub(1);
+        let mut turn = Turn { cycle, weight, nth };
+        while turn.due() < time {
+            turn = turn.next();
+        }
+        turn
+    }
+}
+
+impl Clock {
+    fn read(state: &ClusterState) -> Clock {
+        let time = state.virtual_time.load(Relaxed);
+        let latest = state.latest_turn.load(Relaxed);
+        let is_of_time = latest >> INDEX_BITS == time & (u64::MAX >> INDEX_BITS);
+        Clock { time, latest: is_of_time.then_some(latest as NodeIndex) }
+    }
+
+    fn advance(state: &ClusterState, due: u64, index: NodeIndex) {
+        state.virtual_time.fetch_max(due, Relaxed);
+        state.latest_turn.store(due << INDEX_BITS | u64::from(index), Relaxed);
+    }
+
+    /// The node's next turn, given its word.
+    fn turn(self, word: u64, weight: u16, index: NodeIndex) -> Turn {
+        let turn = Turn::from_word(word);
+        // No bound above: a clock read a moment ago may be any number of choices behind the word.
+        if turn.weight == u64::from(weight) && self.time <= turn.due() {
+            return turn;
+        }
+        let first = Turn::first_from(self.time, u64::from(weight));
+        // Of equal turns the lower indices had theirs.
+        let is_past = first.due() == self.time && self.latest.is_some_and(|latest| index <= latest);
+        if is_past { first.next() } else { first }
+    }
+}
+
+impl Policy for RoundRobin {
+    fn name(&self) -> &'static str {
+        "round-robin"
+    }
+
+    fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
+        let clock = Clock::read(ask.state);
+        let due = ask.usable_nodes().map(|(index, node)| {
+            let seen = node.state.turns.load(Relaxed);
+            (clock.turn(seen, node.weight, index).due(), Pick { node: index, seen })
+        });
+        due.min_by_key(|(due, _)| *due).map(|(_, pick)| pick)
+    }
+
+    fn commit(&self, ask: &Ask<'_>, pick: Pick) -> bool {
+        let node = &ask.nodes[usize::from(pick.node)];
+        let turn = Clock::read(ask.state).turn(pick.seen, node.weight, pick.node);
+        let next = turn.next().word();
+        let is_ours = node.state.turns.compare_exchange(pick.seen, next, Relaxed, Relaxed).is_ok();
+        if is_ours {
+            Clock::advance(ask.state, turn.due(), pick.node);
+        }
+        is_ours
+    }
+
+    /// Cycles until the node's next turn.
+    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
+        let clock = Clock::read(ask.state);
+        let asked = node_at(ask, node)?;
+        let turn = clock.turn(asked.state.turns.load(Relaxed), asked.weight, node);
+        Some((turn.due() - clock.time) as f64 / CYCLE as f64)
+    }
+}

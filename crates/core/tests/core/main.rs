@@ -1,0 +1,12 @@
+//! What the pure decisions promise, one module per promise-giver. Time is advanced by hand, and
+//! randomness comes from seeds that a failing test prints among its inputs.
+
+mod affinity;
+mod expression;
+mod golden;
+mod hash;
+mod model;
+mod policies;
+mod rate;
+mod round_robin;
+mod shares;
