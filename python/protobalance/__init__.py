@@ -40,9 +40,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     """Loaded when first asked for: a command line that only prints help need not load the engine."""
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - 15 ms
-
-        value: object = version("protobalance")
+        value: object = _version()
     elif name in _HOMES:
         from importlib import import_module  # noqa: PLC0415
 
@@ -51,3 +49,12 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 15 ms
+
+    try:
+        return version("protobalance")
+    except PackageNotFoundError:
+        return "0+uninstalled"  # run from a checkout

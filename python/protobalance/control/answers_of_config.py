@@ -10,8 +10,7 @@ from protobalance.control.answers import Change, Problem
 
 def problem(found: ConfigProblem) -> Problem:
     """One error of a configuration; a suggestion is part of its message."""
-    question = f'; did you mean "{found.suggestion}"?' if found.suggestion else ""
-    return Problem(found.file, found.line, found.column, found.key, found.message + question)
+    return Problem(found.file, found.line, found.column, found.key, found.sentence)
 
 
 def differences(before: Config, after: Config) -> list[Change]:

@@ -34,24 +34,26 @@ LOOK_EVERY = 0.1  # seconds between looks whether they have ended
 def serve(
     origin: Path | Config,
     *,
-    socket_path: Path,
+    socket_path: Path | Callable[[Config], Path],
     announce: Callable[[str], None],
     load_admin: Callable[[], Admin],
     surroundings: Surroundings | None = None,
 ) -> None:
     """Run until a signal ends it. Raises `ConfigError` or `Refused` if it cannot start.
 
-    `announce` gets the ready line; `load_admin` imports the admin interface, once traffic flows.
+    `socket_path` may depend on the configuration; `announce` gets the ready line; `load_admin`
+    imports the admin interface, once traffic flows.
     """
     path = origin if isinstance(origin, Path) else None
     config = configuration.load(origin) if isinstance(origin, Path) else origin
+    admin_path = socket_path(config) if callable(socket_path) else socket_path
     around = surroundings or Surroundings()
     supervisor = Supervisor(replace(around, inherited=take_listen_fds()))
     supervisor.start(config, str(path or "command line"), path)
     try:
         import asyncio  # noqa: PLC0415 - the law of this file
 
-        asyncio.run(_Process(supervisor, socket_path, announce, around).run(load_admin))
+        asyncio.run(_Process(supervisor, admin_path, announce, around).run(load_admin))
     finally:
         supervisor.stop()
 

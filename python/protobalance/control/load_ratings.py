@@ -114,14 +114,14 @@ def _checked(answer: object, nodes: Mapping[str, NodeStats]) -> Rated:
         elif value is not None:
             number = finite_number(value)
             if number is None:
-                problems[f"nonsense {name}"] = f"rated {name} {_kind(value)}, expected a number from 0"
+                problems[f"nonsense {name}"] = f"rated {name!r} as {_kind(value)}, expected a number from 0"
             else:
                 ratings[name] = number
     return Rated(ratings, frozenset(problems), "; ".join(problems.values()))
 
 
 def _kind(value: object) -> str:
-    return repr(value) if value is None or isinstance(value, float) else f"a {type(value).__name__}"
+    return repr(value) if value is None or isinstance(value, float) else type(value).__name__
 
 
 def _failed(kind: str, message: str) -> Rated:

@@ -1,0 +1,1 @@
+"""The control plane against an engine that answers from memory."""
