@@ -38,6 +38,7 @@ fn choices(name: &str) -> String {
     text
 }
 
+#[expect(clippy::disallowed_methods, reason = "the test, not the core, writes its vectors")]
 fn read_or_write(path: &Path, got: &str) -> String {
     if option_env!("GOLDEN") == Some("write") {
         fs::write(path, got).expect("the folder of golden vectors can be written");

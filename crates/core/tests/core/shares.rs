@@ -202,3 +202,19 @@ fn the_lower_published_rating_per_weight_is_chosen() {
         assert_eq!(model.choose(), Some(expected), "{ratings:?} {weights:?}");
     }
 }
+
+#[test]
+fn equals_are_chosen_in_turn() {
+    for (policy, expression) in
+        [("least-sessions", ""), ("minimum-load", ""), ("minimum-load", "1"), ("traffic-rate", "")]
+    {
+        let mut model = Model::with_expression(policy, expression, &[1, 1, 1], 9);
+        let mut turns = Vec::new();
+        for _ in 0..9 {
+            let index = model.open();
+            model.nodes[index].state.session_closed();
+            turns.push(index);
+        }
+        assert_eq!(turns, [0, 1, 2].repeat(3), "{policy} {expression}");
+    }
+}

@@ -1,0 +1,77 @@
+//! A set of interchangeable nodes as one plan sees it, and the limits of its sessions.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::affinity::Affinity;
+use crate::moment::Moment;
+use crate::node::{NodeIndex, NodeState};
+use crate::policy::{Ask, ClusterState, Policy};
+
+/// One node as one plan sees it.
+#[derive(Debug)]
+pub struct Node {
+    /// The shared truth, alive across plans.
+    pub state: Arc<NodeState>,
+    /// Its share of the load; 0 takes clients only as a fallback.
+    pub weight: u16,
+    /// Who takes over when it cannot, in order.
+    pub fallbacks: Box<[NodeIndex]>,
+    /// At most this many sessions at a time; 0 for no limit.
+    pub max_sessions: u32,
+}
+
+impl Node {
+    /// Whether one more session fits under `max_sessions`.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.max_sessions == 0 || self.state.active() < self.max_sessions
+    }
+}
+
+/// How long a session's attempts may take, and what counts as a node's failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For one attempt.
+    pub connect_timeout: Duration,
+    /// For all attempts of one session together.
+    pub failover_timeout: Duration,
+    /// How long a node that failed is left alone (law 4).
+    pub retry_interval: Duration,
+    /// How soon after connecting a node's close still counts as its failure (law 3).
+    pub early_close_window: Duration,
+    /// Whether bytes already written may be written again to another node while none was answered.
+    pub replay_unanswered: bool,
+}
+
+/// A cluster as one plan sees it.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Its name in the configuration.
+    pub name: Box<str>,
+    /// Its nodes, in the configuration's order.
+    pub nodes: Box<[Node]>,
+    /// How the next node is chosen.
+    pub policy: Box<dyn Policy>,
+    /// Same client, same node, if configured.
+    pub affinity: Option<Affinity>,
+    /// The sessions' limits.
+    pub limits: Limits,
+    /// What the policy remembers; alive across plans.
+    pub state: Arc<ClusterState>,
+}
+
+impl Cluster {
+    /// The question that `client` puts to the policy.
+    #[must_use]
+    pub fn ask<'a>(&'a self, client: IpAddr, tried: &'a [NodeIndex], now: Moment, random: u64) -> Ask<'a> {
+        Ask { nodes: &self.nodes, state: &self.state, tried, client, now, random }
+    }
+
+    /// The node's place in the list, by name.
+    #[must_use]
+    pub fn index_of(&self, name: &str) -> Option<NodeIndex> {
+        self.nodes.iter().position(|node| node.state.name() == name).map(|index| index as NodeIndex)
+    }
+}

@@ -1,0 +1,336 @@
+//! The order in which nodes are tried for one session (law 2): affinity's home; the policy's choice;
+//! then the fallbacks of that node, in order; then the other usable nodes in the policy's order;
+//! then, if every node is down, each available one once as a last resort.
+//!
+//! A home that cannot take its client still has its fallbacks asked first: they are who takes over.
+
+use std::net::IpAddr;
+
+use crate::cluster::Cluster;
+use crate::moment::Moment;
+use crate::node::{AdminState, Health, NodeIndex};
+use crate::policy::Ask;
+
+/// Why a node was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is the client's home.
+    Affinity,
+    /// The policy picked it first.
+    Policy,
+    /// It takes over for the node that could not.
+    Fallback,
+    /// The policy picked it after others failed.
+    Next,
+    /// Every node is down, and so was this one.
+    LastResort,
+}
+
+impl Why {
+    /// The word used in logs and answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Why::Affinity => "affinity",
+            Why::Policy => "policy",
+            Why::Fallback => "fallback",
+            Why::Next => "next",
+            Why::LastResort => "last-resort",
+        }
+    }
+}
+
+/// Why the policy could not choose a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// It could.
+    No,
+    /// Its admin state forbids.
+    Draining,
+    /// Its admin state forbids.
+    Offline,
+    /// It failed lately.
+    Down,
+    /// It has `max_sessions`.
+    Full,
+    /// It takes clients only as a fallback.
+    WeightZero,
+    /// This session has tried it.
+    Tried,
+}
+
+impl Skip {
+    /// The word used in answers; empty for a node that could be chosen.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Skip::No => "",
+            Skip::Draining => "draining",
+            Skip::Offline => "offline",
+            Skip::Down => "down",
+            Skip::Full => "full",
+            Skip::WeightZero => "weight-0",
+            Skip::Tried => "tried",
+        }
+    }
+
+    /// What keeps the policy from the node, if anything.
+    #[must_use]
+    pub fn reason(ask: &Ask<'_>, index: NodeIndex) -> Skip {
+        let node = &ask.nodes[usize::from(index)];
+        if ask.tried.contains(&index) {
+            return Skip::Tried;
+        }
+        match node.state.admin_state() {
+            AdminState::Draining => return Skip::Draining,
+            AdminState::Offline => return Skip::Offline,
+            AdminState::Available => {}
+        }
+        match node.state.health(ask.now) {
+            Health::Down { .. } => Skip::Down,
+            _ if !node.has_room() => Skip::Full,
+            _ if node.weight == 0 => Skip::WeightZero,
+            _ => Skip::No,
+        }
+    }
+}
+
+/// One node as the policy saw it when it chose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// The node.
+    pub node: NodeIndex,
+    /// What kept the policy from it.
+    pub skip: Skip,
+    /// What the policy compared; NaN where it compares nothing.
+    pub value: f64,
+}
+
+/// What the policy saw at its first choice: the chosen node, then up to seven that follow it in the
+/// cluster's order. Fixed in size, since it is written for every session.
+#[derive(Clone, Copy, Debug)]
+pub struct Trace {
+    candidates: [Candidate; Trace::CAPACITY],
+    len: u8,
+}
+
+impl Trace {
+    const CAPACITY: usize = 8;
+
+    /// Nothing seen.
+    #[must_use]
+    pub fn empty() -> Trace {
+        let nobody = Candidate { node: NodeIndex::MAX, skip: Skip::No, value: f64::NAN };
+        Trace { candidates: [nobody; Trace::CAPACITY], len: 0 }
+    }
+
+    /// What was seen.
+    #[must_use]
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates[..usize::from(self.len)]
+    }
+
+    fn record(&mut self, cluster: &Cluster, ask: &Ask<'_>, chosen: Option<NodeIndex>) {
+        let nodes = ask.nodes.len();
+        let first = chosen.map_or(0, usize::from);
+        let seen = nodes.min(Trace::CAPACITY);
+        for place in 0..seen {
+            let node = ((first + place) % nodes) as NodeIndex;
+            let value = cluster.policy.value(ask, node).unwrap_or(f64::NAN);
+            self.candidates[place] = Candidate { node, skip: Skip::reason(ask, node), value };
+        }
+        self.len = seen as u8;
+    }
+}
+
+/// What a choice depends on besides the cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// The time.
+    pub now: Moment,
+    /// The time as the world counts it, seconds since 1970: for what outlives the process.
+    pub unix_now: u32,
+    /// Uniformly random bits.
+    pub random: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Home,
+    Policy,
+    Fallbacks { of: NodeIndex, from: u16, then: After },
+    Others,
+    Spares,
+    LastResort { from: u16 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Policy,
+    Others,
+}
+
+/// The way through a cluster's nodes for one session.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidates {
+    stage: Stage,
+    had_home: bool,
+}
+
+impl Default for Candidates {
+    fn default() -> Self {
+        Candidates { stage: Stage::Home, had_home: false }
+    }
+}
+
+impl Candidates {
+    /// Whether affinity knew a home for the client.
+    #[must_use]
+    pub fn had_home(&self) -> bool {
+        self.had_home
+    }
+
+    /// The next node to try, or `None` when all were. `tried` names those this session has tried.
+    /// The node's trial is claimed and the policy's pick committed; the caller counts the session.
+    pub fn next(
+        &mut self,
+        cluster: &Cluster,
+        client: IpAddr,
+        tried: &[NodeIndex],
+        at: Circumstances,
+        trace: &mut Trace,
+    ) -> Option<(NodeIndex, Why)> {
+        loop {
+            match self.stage {
+                Stage::Home => {
+                    let home =
+                        cluster.affinity.as_ref().and_then(|affinity| affinity.home(client, at.unix_now));
+                    self.had_home = home.is_some();
+                    self.stage = match home {
+                        Some(home) => Stage::Fallbacks { of: home, from: 0, then: After::Policy },
+                        None => Stage::Policy,
+                    };
+                    if let Some(home) = home.filter(|home| claim(cluster, *home, tried, at.now)) {
+                        return Some((home, Why::Affinity));
+                    }
+                }
+                Stage::Policy => {
+                    let picked = pick(cluster, client, tried, at, Some(trace));
+                    self.stage = match picked {
+                        Some(node) => Stage::Fallbacks { of: node, from: 0, then: After::Others },
+                        None => Stage::Spares,
+                    };
+                    if let Some(node) = picked {
+                        return Some((node, Why::Policy));
+                    }
+                }
+                Stage::Fallbacks { of, from, then } => {
+                    let chain = &cluster.nodes[usize::from(of)].fallbacks;
+                    let Some(node) = chain.get(usize::from(from)) else {
+                        self.stage = if then == After::Policy { Stage::Policy } else { Stage::Others };
+                        continue;
+                    };
+                    self.stage = Stage::Fallbacks { of, from: from + 1, then };
+                    if claim(cluster, *node, tried, at.now) {
+                        return Some((*node, Why::Fallback));
+                    }
+                }
+                Stage::Others => match pick(cluster, client, tried, at, None) {
+                    Some(node) => return Some((node, Why::Next)),
+                    None => self.stage = Stage::Spares,
+                },
+                Stage::Spares => {
+                    let spare = indices(cluster).find(|node| claim(cluster, *node, tried, at.now));
+                    match spare {
+                        Some(node) => return Some((node, Why::Next)),
+                        None => self.stage = Stage::LastResort { from: 0 },
+                    }
+                }
+                Stage::LastResort { from } => {
+                    let node = indices(cluster)
+                        .skip(usize::from(from))
+                        .find(|node| stands_ready(cluster, *node, tried))?;
+                    self.stage = Stage::LastResort { from: node + 1 };
+                    return Some((node, Why::LastResort));
+                }
+            }
+        }
+    }
+}
+
+/// Where a client would go now: the first choice, with nothing claimed, committed or counted.
+#[must_use]
+pub fn preview(
+    cluster: &Cluster,
+    client: IpAddr,
+    at: Circumstances,
+    trace: &mut Trace,
+) -> Option<(NodeIndex, Why)> {
+    let takes = |node: NodeIndex| {
+        let node = &cluster.nodes[usize::from(node)];
+        node.state.takes_clients(at.now) && node.has_room()
+    };
+    let ask = cluster.ask(client, &[], at.now, at.random);
+    let home = cluster.affinity.as_ref().and_then(|affinity| affinity.peek(client, at.unix_now));
+    let picked = cluster.policy.pick(&ask).map(|pick| pick.node);
+    trace.record(cluster, &ask, picked);
+    if let Some(home) = home {
+        if takes(home) {
+            return Some((home, Why::Affinity));
+        }
+        let chain = &cluster.nodes[usize::from(home)].fallbacks;
+        if let Some(node) = chain.iter().copied().find(|node| takes(*node)) {
+            return Some((node, Why::Fallback));
+        }
+    }
+    picked
+        .map(|node| (node, Why::Policy))
+        .or_else(|| indices(cluster).find(|node| takes(*node)).map(|node| (node, Why::Next)))
+        .or_else(|| {
+            indices(cluster)
+                .find(|node| stands_ready(cluster, *node, &[]))
+                .map(|node| (node, Why::LastResort))
+        })
+}
+
+fn indices(cluster: &Cluster) -> impl Iterator<Item = NodeIndex> {
+    (0..cluster.nodes.len()).map(|index| index as NodeIndex)
+}
+
+/// Whether the node takes this session, whatever its weight; claims its trial if it is due for one.
+fn claim(cluster: &Cluster, index: NodeIndex, tried: &[NodeIndex], now: Moment) -> bool {
+    let node = &cluster.nodes[usize::from(index)];
+    !tried.contains(&index)
+        && node.state.takes_clients(now)
+        && node.has_room()
+        && node.state.claim_trial(now, cluster.limits.retry_interval)
+}
+
+fn stands_ready(cluster: &Cluster, index: NodeIndex, tried: &[NodeIndex]) -> bool {
+    let node = &cluster.nodes[usize::from(index)];
+    !tried.contains(&index) && node.state.admin_state() == AdminState::Available && node.has_room()
+}
+
+/// The policy's pick, committed and claimed. Another worker may be faster at either; each time it is,
+/// the shared state has moved, so asking again ends.
+fn pick(
+    cluster: &Cluster,
+    client: IpAddr,
+    tried: &[NodeIndex],
+    at: Circumstances,
+    mut trace: Option<&mut Trace>,
+) -> Option<NodeIndex> {
+    let ask = cluster.ask(client, tried, at.now, at.random);
+    loop {
+        let pick = cluster.policy.pick(&ask);
+        if let Some(trace) = trace.as_deref_mut() {
+            trace.record(cluster, &ask, pick.map(|pick| pick.node));
+        }
+        let pick = pick?;
+        if cluster.policy.commit(&ask, pick)
+            && cluster.nodes[usize::from(pick.node)].state.claim_trial(at.now, cluster.limits.retry_interval)
+        {
+            return Some(pick.node);
+        }
+    }
+}

@@ -1,0 +1,565 @@
+//! One client's way to one node. Events come in, actions go out; the engine carries them out.
+//!
+//! ```text
+//!  Connecting --Connected--> Quiet --first byte either way--> Talking --> ended
+//!      ^                       |
+//!      +------ next node ------+   as long as no byte went either way (law 3)
+//! ```
+//!
+//! With `replay_unanswered`, bytes that a node has not answered do not yet seal the session's fate:
+//! it stays `Unanswered`, and the engine keeps the bytes, until the node's first byte.
+//!
+//! Blame: a node that fails before a byte is marked down. One that ends without answering replayable
+//! bytes is marked down only once another node has answered the same bytes, so that no client can
+//! bring nodes into disrepute by sending what every one of them rejects.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::affinity::OnFailover;
+use crate::cluster::Cluster;
+use crate::failover::{Candidates, Circumstances, Trace, Why};
+use crate::moment::Moment;
+use crate::node::{AdminState, Health, NodeIndex, NodeState};
+
+/// How an attempt at a node failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody listens there.
+    Refused,
+    /// No way leads there.
+    Unreachable,
+    /// No connection within `connect_timeout`.
+    TimedOut,
+    /// The connection was reset before any byte.
+    Reset,
+    /// The node closed before any byte, within `early_close_window`.
+    ClosedEarly,
+    /// The node ended without answering what it was sent (`replay_unanswered`).
+    Unanswered,
+    /// The node's name does not resolve.
+    Unresolved,
+    /// We had no port, descriptor or memory left: not the node's fault.
+    OurShortage,
+    /// The operator withdrew the node meanwhile: nobody's fault.
+    Withdrawn,
+}
+
+impl Failure {
+    /// The word used in logs and answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Failure::Refused => "refused",
+            Failure::Unreachable => "unreachable",
+            Failure::TimedOut => "timed-out",
+            Failure::Reset => "reset",
+            Failure::ClosedEarly => "closed-early",
+            Failure::Unanswered => "unanswered",
+            Failure::Unresolved => "unresolved",
+            Failure::OurShortage => "our-shortage",
+            Failure::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Whether the node is at fault, as far as can be told at once.
+    #[must_use]
+    pub fn blames_node(self) -> bool {
+        !matches!(self, Failure::OurShortage | Failure::Withdrawn | Failure::Unanswered)
+    }
+}
+
+/// One of the two ends of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The client's connection.
+    Client,
+    /// The node's connection.
+    Node,
+}
+
+/// Why a session ended. Every session has exactly one (law 13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// Both sides ended; the client was first.
+    ClientClosed,
+    /// Both sides ended; the node was first.
+    NodeClosed,
+    /// The client's connection was reset.
+    ClientReset,
+    /// The node's connection was reset.
+    NodeReset,
+    /// A peer's host fell silent: its kernel acknowledged nothing any more.
+    PeerVanished,
+    /// No node could take it.
+    NoNode,
+    /// `failover_timeout` passed before a node took it.
+    FailoverTimeout,
+    /// Nobody spoke for `idle_timeout`.
+    IdleTimeout,
+    /// Nobody spoke within `first_byte_timeout`.
+    FirstByteTimeout,
+    /// One side had ended, and the other was silent for `half_close_timeout`.
+    HalfCloseTimeout,
+    /// The operator took the node offline.
+    NodeOffline,
+    /// The balancer stopped.
+    Stopped,
+}
+
+impl CloseReason {
+    /// The word used in logs and answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            CloseReason::ClientClosed => "client-closed",
+            CloseReason::NodeClosed => "node-closed",
+            CloseReason::ClientReset => "client-reset",
+            CloseReason::NodeReset => "node-reset",
+            CloseReason::PeerVanished => "peer-vanished",
+            CloseReason::NoNode => "no-node",
+            CloseReason::FailoverTimeout => "failover-timeout",
+            CloseReason::IdleTimeout => "idle-timeout",
+            CloseReason::FirstByteTimeout => "first-byte-timeout",
+            CloseReason::HalfCloseTimeout => "half-close-timeout",
+            CloseReason::NodeOffline => "node-offline",
+            CloseReason::Stopped => "stopped",
+        }
+    }
+}
+
+/// One attempt at a node, for the record.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The node, by its place in the cluster.
+    pub index: NodeIndex,
+    /// The node itself.
+    pub node: Arc<NodeState>,
+    /// Why it was chosen.
+    pub why: Why,
+    /// How it failed; `None` for the one that stands.
+    pub failure: Option<Failure>,
+    /// How long after the session's start it ended (failed) or began (stands).
+    pub after: Duration,
+}
+
+/// A change in a node's health that the session brought to light.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// It was up, and failed like this.
+    Down(Arc<NodeState>, Failure),
+    /// It was down, and serves again.
+    Up(Arc<NodeState>),
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The attempt's connection stands.
+    Connected,
+    /// The attempt failed before its connection stood.
+    Failed(Failure),
+    /// The node took the first bytes from us.
+    SpokeToNode,
+    /// The node sent its first bytes.
+    SpokeToClient,
+    /// The side ended its direction cleanly.
+    Closed(Side),
+    /// The side's connection was reset.
+    Reset(Side),
+    /// The side's host acknowledges nothing any more.
+    Vanished(Side),
+    /// Both directions ended and everything was delivered.
+    Finished,
+    /// The moment from [`Session::deadline`] came.
+    Deadline,
+    /// The operator took a node offline: perhaps this session's.
+    AdminStateChanged,
+    /// The balancer stops.
+    Stopped,
+}
+
+/// What the engine is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing special: go on relaying.
+    Continue,
+    /// Drop the node's connection, if any, and connect to this node of the cluster.
+    Attempt(NodeIndex),
+    /// Let the other side know of the end once everything before it was delivered.
+    PassOn(Side),
+    /// End the session: cleanly where everything was said, by resets where something was cut off.
+    End {
+        /// For the record.
+        reason: CloseReason,
+        /// Whether both sides must see that this was no clean end.
+        reset: bool,
+    },
+}
+
+/// How far the session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// An attempt is under way.
+    Connecting,
+    /// Connected; no byte has gone either way.
+    Quiet,
+    /// The node was sent bytes that can be replayed, and has not answered.
+    Unanswered,
+    /// Its fate is its node's.
+    Talking,
+    /// Over.
+    Ended,
+}
+
+/// The time limits that a listener sets on its sessions; zero for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// Nobody speaks.
+    pub idle: Duration,
+    /// Nobody has spoken yet.
+    pub first_byte: Duration,
+    /// One side has ended, the other is silent.
+    pub half_close: Duration,
+}
+
+/// A session's decisions and what they rest on.
+#[derive(Debug)]
+pub struct Session {
+    client: IpAddr,
+    /// Let go once no other node can be tried, so that long sessions keep no old plan alive.
+    cluster: Option<Arc<Cluster>>,
+    candidates: Candidates,
+    phase: Phase,
+    on_trial: bool,
+    first_closed: Option<Side>,
+    /// The attempt under way or standing. Apart from the failed ones, so that a session whose first
+    /// attempt stands allocates nothing.
+    attempt: Option<Attempt>,
+    failed: Vec<Attempt>,
+    news: Vec<News>,
+    opened_at: Moment,
+    attempt_at: Moment,
+    active_at: Moment,
+}
+
+impl Session {
+    /// Opens a session and makes its first choice.
+    pub fn open(
+        client: IpAddr,
+        cluster: Arc<Cluster>,
+        at: Circumstances,
+        trace: &mut Trace,
+    ) -> (Session, Action) {
+        let mut session = Session {
+            client,
+            cluster: Some(cluster),
+            candidates: Candidates::default(),
+            phase: Phase::Connecting,
+            on_trial: false,
+            first_closed: None,
+            attempt: None,
+            failed: Vec::new(),
+            news: Vec::new(),
+            opened_at: at.now,
+            attempt_at: at.now,
+            active_at: at.now,
+        };
+        let action = session.try_next(at, trace);
+        (session, action)
+    }
+
+    /// One step: what happened, and what is to be done about it.
+    pub fn on(&mut self, event: Event, limits: &TimeLimits, at: Circumstances) -> Action {
+        if self.phase == Phase::Ended {
+            return Action::Continue;
+        }
+        match event {
+            Event::Connected => self.connected(at.now),
+            Event::Failed(failure) => self.failed(failure, at),
+            Event::SpokeToNode => self.spoke_to_node(at.now),
+            Event::SpokeToClient => self.spoke_to_client(at.now),
+            Event::Closed(side) => self.closed(side, at),
+            Event::Reset(Side::Node) if self.may_move_on() => {
+                self.failed(self.silent_failure(Failure::Reset), at)
+            }
+            Event::Reset(Side::Node) => self.end(CloseReason::NodeReset, true),
+            Event::Reset(Side::Client) => self.end(CloseReason::ClientReset, true),
+            Event::Vanished(Side::Node) if self.may_move_on() => self.failed(Failure::TimedOut, at),
+            Event::Vanished(_) => self.end(CloseReason::PeerVanished, true),
+            Event::Finished => self.finished(),
+            Event::Deadline => self.deadline_passed(limits, at),
+            Event::AdminStateChanged => self.admin_state_changed(at),
+            Event::Stopped => self.end(CloseReason::Stopped, true),
+        }
+    }
+
+    /// Notes that bytes moved.
+    pub fn touch(&mut self, now: Moment) {
+        self.active_at = now;
+    }
+
+    /// The moment at which [`Event::Deadline`] is due; moves as the session goes on.
+    #[must_use]
+    pub fn deadline(&self, limits: &TimeLimits) -> Moment {
+        let after =
+            |from: Moment, span: Duration| if span.is_zero() { Moment::NEVER } else { from.after(span) };
+        let idle = after(self.active_at, limits.idle);
+        match (self.phase, &self.cluster) {
+            (Phase::Connecting, Some(cluster)) => after(self.attempt_at, cluster.limits.connect_timeout)
+                .min(after(self.opened_at, cluster.limits.failover_timeout)),
+            (Phase::Quiet, Some(cluster)) if self.on_trial => {
+                self.attempt_at.after(cluster.limits.early_close_window).min(idle)
+            }
+            (Phase::Quiet, _) => idle.min(after(self.opened_at, limits.first_byte)),
+            (Phase::Ended, _) => Moment::NEVER,
+            _ if self.first_closed.is_some() => idle.min(after(self.active_at, limits.half_close)),
+            _ => idle,
+        }
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The node of the attempt that is under way or stands.
+    #[must_use]
+    pub fn node(&self) -> Option<&Arc<NodeState>> {
+        self.attempt.as_ref().map(|attempt| &attempt.node)
+    }
+
+    /// What became known about nodes since the last call.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// The cluster, while another node of it may still be tried.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.cluster.as_ref()
+    }
+
+    /// Who opened it.
+    #[must_use]
+    pub fn client(&self) -> IpAddr {
+        self.client
+    }
+
+    /// Every attempt so far, in order.
+    pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.failed.iter().chain(&self.attempt)
+    }
+
+    /// When it was opened.
+    #[must_use]
+    pub fn opened_at(&self) -> Moment {
+        self.opened_at
+    }
+
+    /// When bytes last moved.
+    #[must_use]
+    pub fn active_at(&self) -> Moment {
+        self.active_at
+    }
+
+    /// The side that ended its direction first.
+    #[must_use]
+    pub fn first_closed(&self) -> Option<Side> {
+        self.first_closed
+    }
+
+    fn connected(&mut self, now: Moment) -> Action {
+        if let Some(node) = self.node() {
+            node.connected_in(now.since(self.attempt_at));
+        }
+        self.phase = Phase::Quiet;
+        // The early-close window and the trial count from here.
+        self.attempt_at = now;
+        self.active_at = now;
+        Action::Continue
+    }
+
+    fn spoke_to_node(&mut self, now: Moment) -> Action {
+        self.active_at = now;
+        if self.phase == Phase::Quiet {
+            let replay = self.cluster.as_ref().is_some_and(|cluster| cluster.limits.replay_unanswered);
+            if replay {
+                self.phase = Phase::Unanswered;
+            } else {
+                self.seal();
+            }
+        }
+        Action::Continue
+    }
+
+    fn spoke_to_client(&mut self, now: Moment) -> Action {
+        self.active_at = now;
+        self.mark_up();
+        if self.phase != Phase::Talking {
+            self.blame_unanswered(now);
+            self.seal();
+        }
+        Action::Continue
+    }
+
+    /// The bytes outgrew what can be kept for a replay: the session's fate is its node's from here.
+    pub fn give_up_replay(&mut self) {
+        if self.phase == Phase::Unanswered {
+            self.seal();
+        }
+    }
+
+    /// No other node can be tried from here on.
+    fn seal(&mut self) {
+        self.phase = Phase::Talking;
+        self.cluster = None;
+    }
+
+    fn closed(&mut self, side: Side, at: Circumstances) -> Action {
+        if side == Side::Node && self.may_move_on() {
+            let window =
+                self.cluster.as_ref().map_or(Duration::ZERO, |cluster| cluster.limits.early_close_window);
+            if at.now.since(self.attempt_at) <= window {
+                return self.failed(self.silent_failure(Failure::ClosedEarly), at);
+            }
+        }
+        self.first_closed.get_or_insert(side);
+        self.active_at = at.now;
+        Action::PassOn(side)
+    }
+
+    /// Whether the node's end may still be hidden from the client: no byte went either way (or it can
+    /// be replayed), and the client has not ended its side.
+    fn may_move_on(&self) -> bool {
+        self.cluster.is_some()
+            && matches!(self.phase, Phase::Quiet | Phase::Unanswered)
+            && self.first_closed.is_none()
+    }
+
+    fn silent_failure(&self, failure: Failure) -> Failure {
+        if self.phase == Phase::Unanswered { Failure::Unanswered } else { failure }
+    }
+
+    fn failed(&mut self, failure: Failure, at: Circumstances) -> Action {
+        if let (true, Some(attempt), Some(cluster)) = (failure.blames_node(), &self.attempt, &self.cluster)
+            && attempt.node.mark_down(at.now.after(cluster.limits.retry_interval))
+        {
+            self.news.push(News::Down(Arc::clone(&attempt.node), failure));
+        }
+        self.move_on(failure, at)
+    }
+
+    fn mark_up(&mut self) {
+        self.on_trial = false;
+        if let Some(attempt) = &self.attempt
+            && attempt.node.mark_up()
+        {
+            self.news.push(News::Up(Arc::clone(&attempt.node)));
+        }
+    }
+
+    fn move_on(&mut self, failure: Failure, at: Circumstances) -> Action {
+        if let Some(attempt) = self.attempt.take() {
+            attempt.node.session_closed();
+            let after = at.now.since(self.opened_at);
+            self.failed.push(Attempt { failure: Some(failure), after, ..attempt });
+        }
+        self.try_next(at, &mut Trace::empty())
+    }
+
+    fn try_next(&mut self, at: Circumstances, trace: &mut Trace) -> Action {
+        let Some(cluster) = self.cluster.clone() else {
+            return self.end(CloseReason::NoNode, true);
+        };
+        let timeout = cluster.limits.failover_timeout;
+        if !timeout.is_zero() && at.now.since(self.opened_at) >= timeout {
+            return self.end(CloseReason::FailoverTimeout, true);
+        }
+        let tried: Vec<NodeIndex> = self.failed.iter().map(|attempt| attempt.index).collect();
+        let Some((index, why)) = self.candidates.next(&cluster, self.client, &tried, at, trace) else {
+            return self.end(CloseReason::NoNode, true);
+        };
+        self.keep_affinity(&cluster, index, why, at.unix_now);
+        let node = &cluster.nodes[usize::from(index)].state;
+        self.on_trial = node.health(at.now) != Health::Up;
+        node.session_opened(at.now, cluster.state.next_ticket());
+        let after = at.now.since(self.opened_at);
+        self.attempt = Some(Attempt { index, node: Arc::clone(node), why, failure: None, after });
+        self.phase = Phase::Connecting;
+        self.attempt_at = at.now;
+        Action::Attempt(index)
+    }
+
+    /// Remembers at the choice, not at the first byte: a client's parallel connections belong together.
+    fn keep_affinity(&self, cluster: &Cluster, chosen: NodeIndex, why: Why, unix_now: u32) {
+        let Some(affinity) = &cluster.affinity else { return };
+        let moves = !self.candidates.had_home() || affinity.on_failover == OnFailover::Move;
+        if why != Why::Affinity && moves {
+            affinity.remember(self.client, chosen, unix_now);
+        }
+    }
+
+    fn deadline_passed(&mut self, limits: &TimeLimits, at: Circumstances) -> Action {
+        if at.now < self.deadline(limits) {
+            return Action::Continue;
+        }
+        let over = |from: Moment, span: Duration| !span.is_zero() && at.now >= from.after(span);
+        match self.phase {
+            Phase::Connecting => self.failed(Failure::TimedOut, at),
+            Phase::Quiet if over(self.opened_at, limits.first_byte) => {
+                self.end(CloseReason::FirstByteTimeout, false)
+            }
+            _ if over(self.active_at, limits.idle) => self.end(CloseReason::IdleTimeout, false),
+            Phase::Quiet if self.on_trial => {
+                // It stayed through the window in which a broken one would have closed.
+                self.mark_up();
+                Action::Continue
+            }
+            _ => self.end(CloseReason::HalfCloseTimeout, false),
+        }
+    }
+
+    /// A session that was promised nothing yet leaves a node that the operator withdrew.
+    fn admin_state_changed(&mut self, at: Circumstances) -> Action {
+        let uncommitted = self.phase == Phase::Connecting || self.may_move_on();
+        match self.node().map(|node| node.admin_state()) {
+            Some(AdminState::Offline) if !uncommitted => self.end(CloseReason::NodeOffline, true),
+            Some(AdminState::Offline) => self.move_on(Failure::Withdrawn, at),
+            Some(AdminState::Draining) if self.phase == Phase::Connecting => {
+                self.move_on(Failure::Withdrawn, at)
+            }
+            _ => Action::Continue,
+        }
+    }
+
+    fn finished(&mut self) -> Action {
+        let reason = match self.first_closed {
+            Some(Side::Client) => CloseReason::ClientClosed,
+            _ => CloseReason::NodeClosed,
+        };
+        self.end(reason, false)
+    }
+
+    fn end(&mut self, reason: CloseReason, reset: bool) -> Action {
+        self.phase = Phase::Ended;
+        if let Some(node) = self.node() {
+            node.session_closed();
+        }
+        self.cluster = None;
+        Action::End { reason, reset }
+    }
+
+    /// Nodes that left replayable bytes unanswered are at fault once another has answered them.
+    fn blame_unanswered(&mut self, now: Moment) {
+        let Some(cluster) = &self.cluster else { return };
+        let retry_at = now.after(cluster.limits.retry_interval);
+        for attempt in self.failed.iter().filter(|attempt| attempt.failure == Some(Failure::Unanswered)) {
+            if attempt.node.mark_down(retry_at) {
+                self.news.push(News::Down(Arc::clone(&attempt.node), Failure::Unanswered));
+            }
+        }
+    }
+}

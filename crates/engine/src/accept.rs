@@ -1,0 +1,249 @@
+//! Taking connections in. At a limit the worker stops accepting, instead of accepting what it cannot
+//! serve: the connections wait in the kernel's queue, and it looks again a little later (law 9).
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use protobalance_core::failover::Trace;
+use protobalance_core::moment::Moment;
+use protobalance_core::session::{Action, Session, Side};
+use rustix::event::epoll;
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, acceptfrom_with};
+
+use crate::bind::Bound;
+use crate::pair::{NodeTuning, Pair};
+use crate::plan::Listener;
+use crate::relay::Flow;
+use crate::report::Event as Told;
+use crate::token::Token;
+use crate::worker::Worker;
+
+/// Connections taken in per wake-up and listener: no flood keeps sessions waiting for longer.
+const ACCEPTS_PER_TURN: usize = 64;
+/// How soon a worker at a limit looks again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A worker's listening sockets.
+#[derive(Debug, Default)]
+pub(crate) struct Doors {
+    /// By the place that their events name; a closed one leaves its place free.
+    doors: Vec<Option<Door>>,
+    /// When closed-for-now doors are looked at again.
+    look_again: Option<Moment>,
+    /// The limit that was told about, until it is no longer reached.
+    told: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct Door {
+    bound: Arc<Bound>,
+    listener: Arc<Listener>,
+    paused: bool,
+}
+
+impl Doors {
+    pub(crate) fn sleep(&self, now: Moment) -> Option<Duration> {
+        self.look_again.map(|moment| moment.since(now))
+    }
+}
+
+impl Worker {
+    /// Opens the plan's doors, closes those it has no more, and tells the others whom they serve now.
+    pub(crate) fn change_doors(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        let wanted: Vec<(&Arc<Bound>, &Arc<Listener>)> = (plan.listeners.iter())
+            .flat_map(|listener| listener.bound.iter().map(move |bound| (bound, listener)))
+            .collect();
+        let kept: Vec<&Arc<Bound>> = wanted.iter().map(|(bound, _)| *bound).collect();
+        self.close_doors(&kept);
+        for (bound, listener) in wanted {
+            let open = self.doors.doors.iter_mut().flatten().find(|door| Arc::ptr_eq(&door.bound, bound));
+            match open {
+                Some(door) => door.listener = Arc::clone(listener),
+                None => self.open_door(bound, listener),
+            }
+        }
+    }
+
+    fn open_door(&mut self, bound: &Arc<Bound>, listener: &Arc<Listener>) {
+        let door = Door { bound: Arc::clone(bound), listener: Arc::clone(listener), paused: false };
+        let free = self.doors.doors.iter().position(Option::is_none);
+        let place = free.unwrap_or_else(|| {
+            self.doors.doors.push(None);
+            self.doors.doors.len() - 1
+        });
+        self.doors.doors[place] = Some(door);
+        self.watch_door(place);
+    }
+
+    /// Closes all doors but those kept. What waits in a closing door's queue is taken in first.
+    pub(crate) fn close_doors(&mut self, kept: &[&Arc<Bound>]) {
+        for place in 0..self.doors.doors.len() {
+            let Some(door) = &self.doors.doors[place] else { continue };
+            if kept.iter().any(|bound| Arc::ptr_eq(bound, &door.bound)) {
+                continue;
+            }
+            // At most what a queue can hold, however fast new ones come.
+            for _ in 0..u16::MAX {
+                if !self.accept_one(place) {
+                    break;
+                }
+            }
+            self.unwatch_door(place);
+            self.doors.doors[place] = None;
+        }
+    }
+
+    fn watch_door(&mut self, place: usize) {
+        let Some(door) = &self.doors.doors[place] else { return };
+        let mut flags = epoll::EventFlags::IN;
+        if door.bound.shared() {
+            flags |= epoll::EventFlags::EXCLUSIVE;
+        }
+        let token = epoll::EventData::new_u64(Token::Listener(place as u32).pack());
+        if let Err(error) = epoll::add(&self.epoll, door.bound.socket(self.index), token, flags) {
+            let message = format!("worker {} cannot watch {}: {error}", self.index, door.bound.address);
+            self.shared.events.tell(Told::Warning { message });
+        }
+    }
+
+    fn unwatch_door(&mut self, place: usize) {
+        if let Some(door) = &self.doors.doors[place]
+            && !door.paused
+        {
+            // It is watched, so this cannot fail.
+            let _ = epoll::delete(&self.epoll, door.bound.socket(self.index));
+        }
+    }
+
+    /// Takes in what waits at a door.
+    pub(crate) fn accept(&mut self, place: usize) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            if !self.accept_one(place) {
+                return;
+            }
+        }
+    }
+
+    /// Takes in one connection; false if none waits or there is no room.
+    fn accept_one(&mut self, place: usize) -> bool {
+        let Some(Some(door)) = self.doors.doors.get(place) else { return false };
+        if self.shared.active.load(Relaxed) >= self.shared.max_sessions {
+            self.pause(
+                place,
+                "sessions",
+                "max_sessions is reached: new connections wait in the kernel's queue",
+            );
+            return false;
+        }
+        if !door.listener.has_room() {
+            self.pause(
+                place,
+                "listener-sessions",
+                "a listener's max_sessions is reached: its new connections wait",
+            );
+            return false;
+        }
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        match acceptfrom_with(door.bound.socket(self.index), flags) {
+            Ok((socket, Some(address))) => {
+                let listener = Arc::clone(&door.listener);
+                if let Ok(address) = SocketAddr::try_from(address) {
+                    self.open(socket, address, listener);
+                }
+                true
+            }
+            // A connection that was reset while it waited.
+            Ok((_, None)) | Err(Errno::CONNABORTED | Errno::INTR) => true,
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                self.pause(place, "descriptors", "no descriptors or memory are left: new connections wait");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Stops watching a door for a while: a full table must not spin the loop.
+    fn pause(&mut self, place: usize, limit: &'static str, message: &str) {
+        self.unwatch_door(place);
+        if let Some(door) = &mut self.doors.doors[place] {
+            door.paused = true;
+        }
+        self.doors.look_again = Some(self.at.now.after(PAUSE));
+        self.counts.paused.store(true, Relaxed);
+        if self.doors.told.replace(limit) != Some(limit) {
+            self.shared.events.tell(Told::LimitReached { limit: limit.into(), message: message.into() });
+        }
+    }
+
+    /// Tries paused doors again when it is time.
+    pub(crate) fn reopen_doors(&mut self) {
+        if self.doors.look_again.is_none_or(|moment| self.at.now < moment) {
+            return;
+        }
+        self.doors.look_again = None;
+        for place in 0..self.doors.doors.len() {
+            if let Some(door) = &mut self.doors.doors[place]
+                && std::mem::replace(&mut door.paused, false)
+            {
+                self.watch_door(place);
+                self.accept(place);
+            }
+        }
+        if self.doors.look_again.is_none() {
+            self.counts.paused.store(false, Relaxed);
+            if let Some(limit) = self.doors.told.take() {
+                self.shared.events.tell(Told::LimitCleared { limit: limit.into() });
+            }
+        }
+    }
+
+    /// Opens a session for a connection just accepted, and takes it as far as it goes at once.
+    fn open(&mut self, client: OwnedFd, address: SocketAddr, listener: Arc<Listener>) {
+        let mut trace = Trace::empty();
+        let at = self.draw();
+        let cluster = Arc::clone(&listener.route.cluster);
+        let (session, action) = Session::open(canonical(address.ip()), cluster, at, &mut trace);
+        let decision = self.decisions.record(at.now, address, &listener, trace);
+        listener.counts.opened.fetch_add(1, Relaxed);
+        self.shared.active.fetch_add(1, Relaxed);
+        let pair = Pair {
+            session,
+            route: Some(Arc::clone(&listener.route)),
+            listener,
+            client_address: address,
+            client,
+            node: None,
+            to_node: Flow::new(true),
+            to_client: Flow::new(false),
+            broken: None,
+            closing: None,
+            attempt: 0,
+            decision,
+            counted: [0, 0],
+            dirty: false,
+            node_tuned: NodeTuning::default(),
+        };
+        let key = self.table.insert(pair);
+        self.counts.opened.fetch_add(1, Relaxed);
+        self.counts.active.store(self.table.len() as u64, Relaxed);
+        self.carry_out(key, action);
+        // Watched last: by now most short clients have spoken, and their bytes are on their way.
+        self.watch(key, Side::Client);
+        if matches!(action, Action::Attempt(_)) {
+            self.note_attempts(key);
+        }
+    }
+}
+
+/// IPv4-mapped addresses are IPv4: a client is the same through either kind of listener.
+pub(crate) fn canonical(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}

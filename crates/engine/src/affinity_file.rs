@@ -1,0 +1,229 @@
+//! Affinity that survives `kill -9`: the table's memory is a mapped file, so every entry is the
+//! kernel's the moment it is written. One process at a time holds a file (an advisory lock).
+//!
+//! The file: a page of header (magic, version, capacity, hash key, count of names), a region of node
+//! names (each a length byte and its bytes; a name's place is its number in the table), then the
+//! table. Names are only appended, and count only once they are wholly there.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
+
+use protobalance_core::affinity::{Memory, Table, words_for};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+
+use crate::error::{EngineError, ErrorKind};
+use crate::sys::MappedWords;
+use crate::unpoisoned;
+
+const MAGIC: u64 = u64::from_be_bytes(*b"PBAFFIN1");
+const HEADER_WORDS: usize = 512;
+const NAME_WORDS: usize = 32 * 1024;
+const NAME_BYTES: usize = NAME_WORDS * 8;
+/// The table's number for a node whose name found no room: never stored, never found.
+pub(crate) const NO_ID: u16 = u16::MAX;
+
+/// The header's words.
+mod word {
+    pub(super) const MAGIC: usize = 0;
+    pub(super) const CAPACITY: usize = 1;
+    pub(super) const KEY: usize = 2; // and 3
+    pub(super) const NAMES: usize = 4;
+}
+
+/// A cluster's table with its dictionary of node names; alive across plans.
+#[derive(Debug)]
+pub(crate) struct AffinityStore {
+    pub(crate) table: Arc<Table>,
+    pub(crate) capacity: u64,
+    pub(crate) path: Option<PathBuf>,
+    names: Mutex<Names>,
+}
+
+#[derive(Debug)]
+struct Names {
+    known: Vec<Box<str>>,
+    bytes: usize,
+    file: Option<Arc<Mapping>>,
+}
+
+/// The mapping and the file that carries its lock.
+#[derive(Debug)]
+struct Mapping {
+    words: MappedWords,
+    _locked: File,
+}
+
+struct TablePart(Arc<Mapping>);
+
+impl Memory for TablePart {
+    fn words(&self) -> &[AtomicU64] {
+        &self.0.words[HEADER_WORDS + NAME_WORDS..]
+    }
+}
+
+impl AffinityStore {
+    /// A table that ends with the process.
+    pub(crate) fn in_memory(capacity: u64) -> std::io::Result<AffinityStore> {
+        let table = Arc::new(Table::in_memory(capacity, random_key()?));
+        let names = Mutex::new(Names { known: Vec::new(), bytes: 0, file: None });
+        Ok(AffinityStore { table, capacity, path: None, names })
+    }
+
+    /// The table kept in a file, made if absent. A file that is damaged or of another capacity is
+    /// begun anew.
+    pub(crate) fn in_file(path: &Path, capacity: u64) -> Result<AffinityStore, EngineError> {
+        let refused = |error: std::io::Error| {
+            let message = format!("cannot keep affinity in {}: {error}", path.display());
+            EngineError::new(ErrorKind::State, "engine.state_dir", message)
+        };
+        let words =
+            HEADER_WORDS + NAME_WORDS + usize::try_from(words_for(capacity)).unwrap_or(usize::MAX / 16);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(refused)?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            let message =
+                format!("{} is in use by another balancer: give each its own state_dir", path.display());
+            EngineError::new(ErrorKind::State, "engine.state_dir", message)
+        })?;
+        let size = words as u64 * 8;
+        if file.metadata().map_err(refused)?.len() != size {
+            file.set_len(0).map_err(refused)?;
+        }
+        // Every block must exist: a write to a hole on a full disk would end the process.
+        fallocate(&file, FallocateFlags::empty(), 0, size).map_err(|error| refused(error.into()))?;
+        let mapped = MappedWords::map(&file, words).map_err(|error| refused(error.into()))?;
+        let mapping = Arc::new(Mapping { words: mapped, _locked: file });
+        let key = mapping.adopt(capacity).map_err(refused)?;
+        let (known, bytes) = mapping.names();
+        let table = Arc::new(Table::new(Box::new(TablePart(Arc::clone(&mapping))), key));
+        let names = Mutex::new(Names { known, bytes, file: Some(mapping) });
+        Ok(AffinityStore { table, capacity, path: Some(path.to_owned()), names })
+    }
+
+    /// The table's number for a node, given for good at the first call.
+    pub(crate) fn id(&self, name: &str) -> u16 {
+        let mut names = unpoisoned(&self.names);
+        if let Some(id) = names.known.iter().position(|known| **known == *name) {
+            return id as u16;
+        }
+        let id = names.known.len();
+        if id >= usize::from(NO_ID) || names.bytes + 1 + name.len() > NAME_BYTES || name.len() > 255 {
+            return NO_ID;
+        }
+        if let Some(file) = &names.file {
+            file.append_name(names.bytes, name, id as u64 + 1);
+        }
+        names.bytes += 1 + name.len();
+        names.known.push(name.into());
+        id as u16
+    }
+}
+
+impl Mapping {
+    /// The file's key; begins the file anew unless it is what we would have written.
+    fn adopt(&self, capacity: u64) -> std::io::Result<[u8; 16]> {
+        let header = &self.words[..HEADER_WORDS];
+        if header[word::MAGIC].load(Relaxed) != MAGIC || header[word::CAPACITY].load(Relaxed) != capacity {
+            for word in self.words.iter() {
+                // Untouched pages stay untouched: a new file costs no memory until it is used.
+                if word.load(Relaxed) != 0 {
+                    word.store(0, Relaxed);
+                }
+            }
+            let key = random_key()?;
+            for (place, half) in key.chunks_exact(8).enumerate() {
+                let half = half.try_into().unwrap_or_default();
+                header[word::KEY + place].store(u64::from_ne_bytes(half), Relaxed);
+            }
+            header[word::CAPACITY].store(capacity, Relaxed);
+            header[word::MAGIC].store(MAGIC, Release);
+        }
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&header[word::KEY].load(Relaxed).to_ne_bytes());
+        key[8..].copy_from_slice(&header[word::KEY + 1].load(Relaxed).to_ne_bytes());
+        Ok(key)
+    }
+
+    /// The names and the bytes they take. Whatever does not read as names ends the list.
+    fn names(&self) -> (Vec<Box<str>>, usize) {
+        let count = self.words[word::NAMES].load(Relaxed);
+        let region: Vec<u8> = self.words[HEADER_WORDS..HEADER_WORDS + NAME_WORDS]
+            .iter()
+            .flat_map(|word| word.load(Relaxed).to_ne_bytes())
+            .collect();
+        let (mut names, mut at) = (Vec::new(), 0);
+        for _ in 0..count {
+            let Some(length) = region.get(at).map(|length| usize::from(*length)) else { break };
+            let Some(Ok(name)) = region.get(at + 1..at + 1 + length).map(std::str::from_utf8) else { break };
+            names.push(name.into());
+            at += 1 + length;
+        }
+        (names, at)
+    }
+
+    fn append_name(&self, at: usize, name: &str, count: u64) {
+        let bytes = std::iter::once(name.len() as u8).chain(name.bytes());
+        for (place, byte) in bytes.enumerate() {
+            let place = at + place;
+            let word = &self.words[HEADER_WORDS + place / 8];
+            let mut whole = word.load(Relaxed).to_ne_bytes();
+            whole[place % 8] = byte;
+            word.store(u64::from_ne_bytes(whole), Relaxed);
+        }
+        self.words[word::NAMES].store(count, Release);
+    }
+}
+
+fn random_key() -> std::io::Result<[u8; 16]> {
+    use std::io::Read;
+    let mut key = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut key)?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("pb-affinity-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        folder
+    }
+
+    #[test]
+    fn names_keep_their_numbers_and_a_damaged_file_is_begun_anew() {
+        let folder = folder("names");
+        let path = folder.join("web.table");
+        let store = AffinityStore::in_file(&path, 1000).expect("made");
+        assert_eq!((store.id("a"), store.id("b"), store.id("a")), (0, 1, 0));
+        drop(store);
+        let store = AffinityStore::in_file(&path, 1000).expect("opened");
+        assert_eq!((store.id("c"), store.id("b")), (2, 1));
+        drop(store);
+        std::fs::write(&path, b"garbage").expect("written");
+        let store = AffinityStore::in_file(&path, 1000).expect("begun anew");
+        assert_eq!(store.id("z"), 0);
+        drop(store);
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn a_file_has_one_holder() {
+        let folder = folder("lock");
+        let path = folder.join("web.table");
+        let first = AffinityStore::in_file(&path, 10).expect("made");
+        let second = AffinityStore::in_file(&path, 10).expect_err("locked");
+        assert!(second.message.contains("another balancer"), "{second}");
+        drop(first);
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+}

@@ -1,0 +1,96 @@
+//! The way to a node: a non-blocking connect, and what its failure means.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+
+use protobalance_core::session::Failure;
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt,
+};
+
+/// Where a node listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NodeAddress {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+    /// A name that does not resolve at present.
+    Unresolved,
+}
+
+impl NodeAddress {
+    pub(crate) fn parse(text: &str) -> Result<NodeAddress, String> {
+        if text.is_empty() {
+            return Ok(NodeAddress::Unresolved);
+        }
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match SocketAddrUnix::new(path) {
+                Ok(_) if path.starts_with('/') => Ok(NodeAddress::Unix(path.into())),
+                _ => Err(format!("{text:?} is no absolute path of at most 107 bytes")),
+            };
+        }
+        let address: SocketAddr = text.parse().map_err(|_| format!("{text:?} is no numeric address:port"))?;
+        if address.port() == 0 {
+            return Err(format!("{text:?}: nothing listens on port 0"));
+        }
+        Ok(NodeAddress::Tcp(address))
+    }
+}
+
+impl std::fmt::Display for NodeAddress {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NodeAddress::Tcp(address) => address.fmt(formatter),
+            NodeAddress::Unix(path) => write!(formatter, "unix:{}", path.display()),
+            NodeAddress::Unresolved => Ok(()),
+        }
+    }
+}
+
+/// Begins a connect. Whether it succeeded is known when the socket becomes writable or a write succeeds.
+pub(crate) fn start(address: &NodeAddress) -> Result<OwnedFd, Failure> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, outcome) = match address {
+        NodeAddress::Tcp(address) => {
+            let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+            let socket =
+                socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP)).map_err(failure)?;
+            let outcome = connect(&socket, address);
+            (socket, outcome)
+        }
+        NodeAddress::Unix(path) => {
+            let socket =
+                socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failure)?;
+            let outcome = SocketAddrUnix::new(path).and_then(|address| connect(&socket, &address));
+            (socket, outcome)
+        }
+        NodeAddress::Unresolved => return Err(Failure::Unresolved),
+    };
+    match outcome {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+/// What became of a connect, once the socket has an event.
+pub(crate) fn outcome(socket: impl AsFd) -> Result<(), Failure> {
+    match sockopt::socket_error(socket) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) | Err(error) => Err(failure(error)),
+    }
+}
+
+/// Whose fault an error of a connect is, and which.
+pub(crate) fn failure(error: Errno) -> Failure {
+    match error {
+        // A Unix socket whose backlog is full answers AGAIN; one that is gone, NOENT.
+        Errno::CONNREFUSED | Errno::NOENT | Errno::AGAIN => Failure::Refused,
+        Errno::CONNRESET | Errno::PIPE => Failure::Reset,
+        Errno::TIMEDOUT => Failure::TimedOut,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL => {
+            Failure::OurShortage
+        }
+        _ => Failure::Unreachable,
+    }
+}

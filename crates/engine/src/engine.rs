@@ -1,0 +1,328 @@
+//! The engine as the control plane holds it: few, coarse calls. Workers run behind it and never wait
+//! for it; it waits for them only to say that a plan is in force everywhere.
+
+use std::collections::HashMap;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use protobalance_core::failover::{Circumstances, Trace, preview};
+use rustix::event::{EventfdFlags, eventfd};
+
+use crate::accept::canonical;
+use crate::clock::{Clock, unix_seconds};
+use crate::decisions::candidate_reports;
+use crate::error::{EngineError, ErrorKind};
+use crate::events::{Events, signal};
+use crate::limits;
+use crate::registry::Registry;
+use crate::report::{AttemptReport, DecisionReport, Event, SessionReport, Snapshot};
+use crate::session_log::SessionLog;
+use crate::snapshot;
+use crate::spec::PlanSpec;
+use crate::sys::adopt;
+use crate::unpoisoned;
+use crate::worker::{Command, SessionQuery, Shared, Worker, WorkerCounts};
+
+/// How long a worker may take to answer before it is taken for lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The data plane: workers, their sockets and sessions.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    events: Arc<Events>,
+    workers: Vec<Handle>,
+    registry: Mutex<Registry>,
+    /// Counts previews, so that a random policy's preview varies as its choices do.
+    previews: AtomicU64,
+    stopped: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Handle {
+    commands: Mutex<Sender<Command>>,
+    wake: Arc<OwnedFd>,
+    counts: Arc<WorkerCounts>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Starts the workers; they have no listeners until the first plan. `workers` 0: one per core.
+    /// `max_sessions` 0: what the descriptor limit allows. `inherited`: listening descriptors handed
+    /// over by the service manager; they belong to the engine from here on.
+    ///
+    /// # Errors
+    /// If the kernel refuses threads or descriptors.
+    pub fn start(workers: usize, max_sessions: u64, inherited: &[RawFd]) -> Result<Engine, EngineError> {
+        let refused = |error: std::io::Error| {
+            EngineError::new(ErrorKind::Plan, "engine", format!("cannot start: {error}"))
+        };
+        let workers = match workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            some => some.min(256),
+        };
+        let events = Arc::new(Events::new().map_err(|error| refused(error.into()))?);
+        let log = SessionLog::start(Arc::clone(&events)).map_err(refused)?;
+        let shared = Arc::new(Shared {
+            clock: Clock::start(),
+            events: Arc::clone(&events),
+            log,
+            max_sessions: limits::max_sessions(max_sessions),
+            active: AtomicU64::new(0),
+        });
+        let inherited = inherited.iter().map(|descriptor| adopt(*descriptor)).collect();
+        let handles =
+            (0..workers).map(|index| spawn(index, &shared)).collect::<Result<_, _>>().map_err(refused)?;
+        let registry = Mutex::new(Registry::new(workers, inherited));
+        Ok(Engine {
+            shared,
+            events,
+            workers: handles,
+            registry,
+            previews: AtomicU64::new(1),
+            stopped: AtomicBool::new(false),
+        })
+    }
+
+    /// A descriptor that is readable while [`Engine::take_events`] has something.
+    pub fn event_fd(&self) -> RawFd {
+        self.events.signal().as_raw_fd()
+    }
+
+    /// Carries out a plan (JSON of [`PlanSpec`]), all or nothing. Returns its generation once every
+    /// worker serves by it.
+    ///
+    /// # Errors
+    /// If the plan cannot be carried out; the one before stays in force.
+    pub fn apply(&self, plan: &[u8]) -> Result<u64, EngineError> {
+        let spec: PlanSpec = serde_json::from_slice(plan)
+            .map_err(|error| EngineError::new(ErrorKind::Plan, "plan", format!("not a plan: {error}")))?;
+        let mut registry = unpoisoned(&self.registry);
+        if self.stopped.load(Relaxed) {
+            return Err(EngineError::new(ErrorKind::Stopped, "engine", "the engine has been stopped"));
+        }
+        let log_file = SessionLog::open(&spec.session_log)?;
+        let log = spec.session_log.clone();
+        let plan = registry.adopt(spec, self.shared.clock.now())?;
+        self.shared.log.switch(&log, log_file);
+        self.ask(|answer| Command::Plan(Arc::clone(&plan), answer));
+        Ok(plan.generation)
+    }
+
+    /// Publishes load ratings by node name. Names that are not in the plan are passed over: the plan
+    /// may have changed since they were asked for.
+    ///
+    /// # Errors
+    /// If there is no such cluster, or a rating is not finite; the others still count.
+    pub fn set_load_ratings(&self, cluster: &str, ratings: &HashMap<String, f64>) -> Result<(), EngineError> {
+        let registry = unpoisoned(&self.registry);
+        let now = self.shared.clock.now();
+        let mut wrong = Vec::new();
+        for (name, value) in ratings {
+            match registry.node(cluster, name) {
+                Some(node) if value.is_finite() => node.set_rating(*value, now),
+                Some(_) => wrong.push(name.as_str()),
+                None => {}
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let message =
+            format!("the load rating of {} is no finite number; the last one is kept", wrong.join(", "));
+        Err(EngineError::new(ErrorKind::Argument, format!("clusters.{cluster}"), message))
+    }
+
+    /// Notes the outcome of an active check; `failure` is empty on success.
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn report_check(&self, cluster: &str, node: &str, failure: &str) -> Result<(), EngineError> {
+        let registry = unpoisoned(&self.registry);
+        let now = self.shared.clock.now();
+        let unknown =
+            || EngineError::new(ErrorKind::Argument, format!("{cluster}/{node}"), "there is no such node");
+        let state = registry.node(cluster, node).ok_or_else(unknown)?;
+        let route =
+            registry.plan.routes.iter().find(|route| *route.cluster.name == *cluster).ok_or_else(unknown)?;
+        let (cluster, node) = (cluster.to_owned(), node.to_owned());
+        if failure.is_empty() {
+            if state.mark_up() {
+                self.events.tell(Event::NodeUp { cluster, node });
+            }
+        } else {
+            let retry = route.cluster.limits.retry_interval;
+            if state.mark_down(now.after(retry)) {
+                let retry_in_ms = crate::decisions::millis(retry);
+                self.events.tell(Event::NodeDown { cluster, node, reason: failure.to_owned(), retry_in_ms });
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts and states of everything.
+    pub fn snapshot(&self) -> Snapshot {
+        let counts: Vec<&WorkerCounts> = self.workers.iter().map(|worker| &*worker.counts).collect();
+        snapshot::take(&unpoisoned(&self.registry), &self.shared, &counts)
+    }
+
+    /// Open sessions that match, the oldest first. Empty strings match everything; `node` is
+    /// `cluster/node`, `client` an address with or without its port.
+    pub fn sessions(&self, listener: &str, node: &str, client: &str, limit: usize) -> Vec<SessionReport> {
+        let query =
+            SessionQuery { listener: listener.into(), node: node.into(), client: client.into(), limit };
+        let mut sessions: Vec<_> =
+            self.ask(|answer| Command::Sessions(query.clone(), answer)).into_iter().flatten().collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.age_ms));
+        sessions.truncate(limit);
+        sessions
+    }
+
+    /// The last decisions that match, newest first.
+    pub fn decisions(&self, listener: &str, client: &str, limit: usize) -> Vec<DecisionReport> {
+        let ask =
+            |answer| Command::Decisions { listener: listener.into(), client: client.into(), limit, answer };
+        let mut decisions: Vec<_> = self.ask(ask).into_iter().flatten().collect();
+        decisions.sort_by_key(|decision| decision.age_ms);
+        decisions.truncate(limit);
+        decisions
+    }
+
+    /// Where a client would go now, and why. Changes nothing.
+    ///
+    /// # Errors
+    /// If there is no such listener, or `client` is no address.
+    pub fn would_go(&self, listener: &str, client: &str) -> Result<DecisionReport, EngineError> {
+        let address = client.parse().map_err(|_| {
+            EngineError::new(ErrorKind::Argument, "client", format!("{client:?} is no numeric address"))
+        })?;
+        let registry = unpoisoned(&self.registry);
+        let found = registry.plan.listeners.iter().find(|known| *known.name == *listener);
+        let listener = found.ok_or_else(|| {
+            EngineError::new(
+                ErrorKind::Argument,
+                format!("listeners.{listener}"),
+                "there is no such listener",
+            )
+        })?;
+        let random = self.previews.fetch_add(1, Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let at = Circumstances { now: self.shared.clock.now(), unix_now: unix_seconds(), random };
+        let mut trace = Trace::empty();
+        let cluster = &listener.route.cluster;
+        let choice = preview(cluster, canonical(address), at, &mut trace);
+        let attempts: Vec<AttemptReport> = choice
+            .iter()
+            .map(|(node, why)| AttemptReport {
+                node: cluster.nodes[usize::from(*node)].state.name().to_owned(),
+                why: why.word().to_owned(),
+                failure: String::new(),
+                after_ms: 0,
+            })
+            .collect();
+        Ok(DecisionReport {
+            age_ms: 0,
+            client: client.to_owned(),
+            listener: listener.name.to_string(),
+            cluster: cluster.name.to_string(),
+            policy: cluster.policy.name().to_owned(),
+            node: attempts.first().map(|attempt| attempt.node.clone()).unwrap_or_default(),
+            attempts,
+            candidates: candidate_reports(&listener.route, &trace),
+            nodes: cluster.nodes.len() as u32,
+        })
+    }
+
+    /// Events since the last call.
+    pub fn take_events(&self) -> Vec<Event> {
+        self.events.take()
+    }
+
+    /// Opens the session log's file anew, after a rotation.
+    pub fn reopen_session_log(&self) {
+        self.shared.log.reopen();
+    }
+
+    /// Takes in what waits at the listeners, then closes them; sessions go on.
+    pub fn drain(&self) {
+        self.ask(Command::Drain);
+    }
+
+    /// Ends all sessions and the workers. Idempotent.
+    pub fn stop(&self) {
+        if self.stopped.swap(true, Relaxed) {
+            return;
+        }
+        for worker in &self.workers {
+            worker.send(Command::Stop);
+        }
+        for worker in &self.workers {
+            if let Some(thread) = unpoisoned(&worker.thread).take() {
+                let _ = thread.join();
+            }
+        }
+        self.shared.log.stop();
+    }
+
+    /// Asks every worker and collects the answers of those that live.
+    fn ask<T>(&self, command: impl Fn(Sender<T>) -> Command) -> Vec<T> {
+        let asked: Vec<Receiver<T>> = self
+            .workers
+            .iter()
+            .map(|worker| {
+                let (sender, receiver) = channel();
+                worker.send(command(sender));
+                receiver
+            })
+            .collect();
+        asked.iter().filter_map(|receiver| receiver.recv_timeout(PATIENCE).ok()).collect()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Handle {
+    /// A worker that is lost hears nothing, and its answers are missed by nobody.
+    fn send(&self, command: Command) {
+        let _ = unpoisoned(&self.commands).send(command);
+        signal(&*self.wake);
+    }
+}
+
+fn spawn(index: usize, shared: &Arc<Shared>) -> std::io::Result<Handle> {
+    let (commands, inbox) = channel();
+    let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+    let counts = Arc::new(WorkerCounts::default());
+    let mut worker =
+        Worker::new(index, Arc::clone(shared), Arc::clone(&counts), inbox, Arc::clone(&wake), seed()?)?;
+    counts.alive.store(true, Relaxed);
+    let (counted, shared) = (Arc::clone(&counts), Arc::clone(shared));
+    let body = move || {
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| worker.run()));
+        counted.alive.store(false, Relaxed);
+        if let Err(panic) = outcome {
+            let message = panic.downcast_ref::<&str>().map_or_else(
+                || panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no message".into()),
+                |message| (*message).to_owned(),
+            );
+            shared.events.tell(Event::WorkerLost { worker: index as u32, message });
+        }
+    };
+    let thread = std::thread::Builder::new().name(format!("pb-worker-{index}")).spawn(body)?;
+    Ok(Handle { commands: Mutex::new(commands), wake, counts, thread: Mutex::new(Some(thread)) })
+}
+
+fn seed() -> std::io::Result<u64> {
+    use std::io::Read;
+    let mut seed = [0; 8];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
+    Ok(u64::from_ne_bytes(seed))
+}

@@ -1,0 +1,47 @@
+//! The data plane of Proto Balance: sockets, event loops, relays. Knows nothing of Python.
+//!
+//! The nouns, from the outside in:
+//!
+//! * [`engine::Engine`]: what the control plane holds; every call of the boundary is one of its methods.
+//! * `plan`: a configuration compiled; `registry` makes it and carries over what outlives plans.
+//! * `worker`: a thread with its own event loop; `accept` takes connections in, `sessions` carries
+//!   out what `protobalance_core::session` decides, `finish` lets sessions go.
+//! * `pair`: a session's two sockets; `relay`: one direction between them.
+//!
+//! The way of a connection: `accept` -> `sessions` -> `connect` -> `relay` -> `finish`.
+
+#![deny(unsafe_code)]
+
+mod accept;
+mod affinity_file;
+mod bind;
+mod clock;
+mod connect;
+mod decisions;
+pub mod engine;
+pub mod error;
+mod events;
+mod finish;
+mod limits;
+mod log_line;
+mod pair;
+mod plan;
+mod registry;
+mod relay;
+pub mod report;
+mod session_log;
+mod sessions;
+mod snapshot;
+pub mod spec;
+#[allow(unsafe_code, reason = "the one file that makes system calls rustix has no safe form for")]
+mod sys;
+mod table;
+mod timer;
+mod token;
+mod worker;
+
+/// A lock whose earlier holder panicked still guards sound data: every critical section here
+/// replaces whole values.
+fn unpoisoned<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,98 @@
+//! A session as its worker holds it: the client's socket, the node's socket, what flows between
+//! them, and the decisions of `protobalance_core::session`.
+
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use protobalance_core::session::{CloseReason, Session, Side};
+
+use crate::plan::{Listener, Route};
+use crate::relay::{Flow, Pumped};
+
+/// One session's sockets and state.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) session: Session,
+    pub(crate) listener: Arc<Listener>,
+    /// Where the cluster's nodes are; let go when no other node can be tried.
+    pub(crate) route: Option<Arc<Route>>,
+    pub(crate) client_address: SocketAddr,
+    pub(crate) client: OwnedFd,
+    pub(crate) node: Option<OwnedFd>,
+    pub(crate) to_node: Flow,
+    pub(crate) to_client: Flow,
+    /// A side whose connection broke; what it sent before is still delivered.
+    pub(crate) broken: Option<Side>,
+    /// Over, but the other side's kernel still has data to deliver before the reset.
+    pub(crate) closing: Option<CloseReason>,
+    /// Counts attempts, so that events of a dropped node socket are recognised.
+    pub(crate) attempt: u8,
+    /// The decision's number in the worker's ring.
+    pub(crate) decision: u64,
+    /// Bytes already counted for the node: to it, and from it.
+    pub(crate) counted: [u64; 2],
+    /// Whether it is on the worker's list of sessions with uncounted bytes.
+    pub(crate) dirty: bool,
+    /// Whether the node's socket has its keepalive and `TCP_NODELAY` yet: short sessions need neither.
+    pub(crate) node_tuned: NodeTuning,
+}
+
+/// Options that the node's socket gets only once the session shows that it needs them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NodeTuning {
+    pub(crate) no_delay: bool,
+    pub(crate) keep_alive: bool,
+    pub(crate) writes: u8,
+}
+
+impl Pair {
+    /// The socket of a side.
+    pub(crate) fn socket(&self, side: Side) -> Option<BorrowedFd<'_>> {
+        match side {
+            Side::Client => Some(self.client.as_fd()),
+            Side::Node => self.node.as_ref().map(AsFd::as_fd),
+        }
+    }
+
+    /// The direction that a side feeds.
+    pub(crate) fn flow_from(&mut self, side: Side) -> &mut Flow {
+        match side {
+            Side::Client => &mut self.to_node,
+            Side::Node => &mut self.to_client,
+        }
+    }
+
+    /// One turn of the direction that `side` feeds.
+    pub(crate) fn pump_from(&mut self, side: Side, buffer: &mut [u8], frugal: bool) -> Pumped {
+        let Some(node) = self.node.as_ref().map(AsFd::as_fd) else { return Pumped::Waiting };
+        let client = self.client.as_fd();
+        // Nothing reaches a broken side any more; what it sent before still counts.
+        if self.broken == Some(other(side)) {
+            return Pumped::Waiting;
+        }
+        match side {
+            Side::Client => self.to_node.pump(client, node, buffer, frugal),
+            Side::Node => self.to_client.pump(node, client, buffer, frugal),
+        }
+    }
+
+    /// Bytes held in both directions.
+    pub(crate) fn held(&self) -> usize {
+        self.to_node.held() + self.to_client.held()
+    }
+
+    /// Bytes for the node and for the client that were not counted yet; counts them.
+    pub(crate) fn take_uncounted(&mut self) -> (u64, u64) {
+        let now = [self.to_node.delivered(), self.to_client.delivered()];
+        let before = std::mem::replace(&mut self.counted, now);
+        (now[0].saturating_sub(before[0]), now[1].saturating_sub(before[1]))
+    }
+}
+
+pub(crate) fn other(side: Side) -> Side {
+    match side {
+        Side::Client => Side::Node,
+        Side::Node => Side::Client,
+    }
+}

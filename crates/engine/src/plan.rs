@@ -1,0 +1,72 @@
+//! A plan compiled for the workers: immutable, shared, replaced as a whole. What must outlive plans
+//! (sockets, node states, affinity tables) is carried over by `Registry` in `registry.rs`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use protobalance_core::cluster::Cluster;
+use protobalance_core::session::TimeLimits;
+
+use crate::affinity_file::AffinityStore;
+use crate::bind::Bound;
+use crate::connect::NodeAddress;
+
+/// What the workers carry out.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) generation: u64,
+    pub(crate) listeners: Vec<Arc<Listener>>,
+    pub(crate) routes: Vec<Arc<Route>>,
+    /// Whether some node was withdrawn since the last plan, so that sessions must be looked at.
+    pub(crate) withdraws: bool,
+}
+
+/// A cluster and where its nodes are.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) cluster: Arc<Cluster>,
+    /// By node index.
+    pub(crate) addresses: Box<[NodeAddress]>,
+    pub(crate) affinity: Option<Arc<AffinityStore>>,
+}
+
+/// One listener under one plan.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) name: Box<str>,
+    pub(crate) route: Arc<Route>,
+    pub(crate) bound: Vec<Arc<Bound>>,
+    pub(crate) time_limits: TimeLimits,
+    pub(crate) max_sessions: u64,
+    pub(crate) keepalive_ms: u64,
+    pub(crate) user_timeout_ms: u64,
+    pub(crate) counts: Arc<ListenerCounts>,
+}
+
+impl Listener {
+    /// Whether one more session fits.
+    pub(crate) fn has_room(&self) -> bool {
+        self.max_sessions == 0 || self.counts.active() < self.max_sessions
+    }
+
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.bound.iter().map(|bound| bound.address)
+    }
+}
+
+/// A listener's counts; alive across plans.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerCounts {
+    pub(crate) opened: AtomicU64,
+    pub(crate) closed: AtomicU64,
+    pub(crate) unserved: AtomicU64,
+}
+
+impl ListenerCounts {
+    /// opened - closed = active, always (law 13). Closed is read first, so that it never exceeds opened.
+    pub(crate) fn active(&self) -> u64 {
+        let closed = self.closed.load(Relaxed);
+        self.opened.load(Relaxed).saturating_sub(closed)
+    }
+}

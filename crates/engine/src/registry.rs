@@ -1,0 +1,351 @@
+//! From a specification to a plan, all or nothing. Everything that may fail (parsing, binding,
+//! opening files) happens before anything that sessions could notice; what outlives plans is found
+//! here by name and carried over.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protobalance_core::affinity::{Affinity, OnFailover};
+use protobalance_core::cluster::{Cluster, Limits, Node};
+use protobalance_core::moment::Moment;
+use protobalance_core::node::{AdminState, NodeIndex, NodeState};
+use protobalance_core::policy::{ClusterState, Settings, named};
+use protobalance_core::session::TimeLimits;
+
+use crate::affinity_file::AffinityStore;
+use crate::bind::{Bound, addresses, local_address};
+use crate::connect::NodeAddress;
+use crate::error::{EngineError, ErrorKind};
+use crate::plan::{Listener, ListenerCounts, Plan, Route};
+use crate::spec::{AffinitySpec, ClusterSpec, ListenerSpec, PlanSpec};
+
+type NodeKey = (String, String);
+
+/// What outlives plans, and the plan in force.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    workers: usize,
+    inherited: Vec<OwnedFd>,
+    nodes: HashMap<NodeKey, Arc<NodeState>>,
+    /// Nodes that left while they had sessions.
+    retired: HashMap<NodeKey, Arc<NodeState>>,
+    clusters: HashMap<String, Arc<ClusterState>>,
+    counts: HashMap<String, Arc<ListenerCounts>>,
+    affinity: HashMap<String, Arc<AffinityStore>>,
+    spec: Option<PlanSpec>,
+    pub(crate) plan: Arc<Plan>,
+}
+
+impl Registry {
+    pub(crate) fn new(workers: usize, inherited: Vec<OwnedFd>) -> Registry {
+        let plan = Arc::new(Plan { generation: 0, listeners: vec![], routes: vec![], withdraws: false });
+        Registry {
+            workers,
+            inherited,
+            nodes: HashMap::new(),
+            retired: HashMap::new(),
+            clusters: HashMap::new(),
+            counts: HashMap::new(),
+            affinity: HashMap::new(),
+            spec: None,
+            plan,
+        }
+    }
+
+    pub(crate) fn node(&self, cluster: &str, node: &str) -> Option<&Arc<NodeState>> {
+        self.nodes.get(&(cluster.to_owned(), node.to_owned()))
+    }
+
+    /// Nodes of the cluster that left the plan and still have sessions.
+    pub(crate) fn retired<'a>(&'a self, cluster: &'a str) -> impl Iterator<Item = &'a Arc<NodeState>> {
+        self.retired.values().filter(move |node| node.cluster() == cluster && node.active() > 0)
+    }
+
+    /// Compiles a specification and makes it the plan in force. On an error nothing has changed.
+    pub(crate) fn adopt(&mut self, spec: PlanSpec, now: Moment) -> Result<Arc<Plan>, EngineError> {
+        let mut draft = Draft {
+            registry: self,
+            spec: &spec,
+            nodes: HashMap::new(),
+            clusters: HashMap::new(),
+            affinity: HashMap::new(),
+        };
+        let routes = draft.routes()?;
+        let (nodes, clusters, affinity) = (draft.nodes, draft.clusters, draft.affinity);
+        let listeners = self.listeners(&spec, &routes)?;
+        // Nothing fails from here on.
+        for (listener, wanted) in listeners.iter().zip(&spec.listeners) {
+            self.counts.insert(wanted.name.clone(), Arc::clone(&listener.counts));
+        }
+        let withdraws = self.carry_out(&spec, nodes, now);
+        self.clusters = clusters;
+        self.affinity = affinity;
+        self.spec = Some(spec);
+        let generation = self.plan.generation + 1;
+        self.plan = Arc::new(Plan { generation, listeners, routes, withdraws });
+        Ok(Arc::clone(&self.plan))
+    }
+
+    /// Sets admin states and rate windows; retires nodes that left. True if some node was withdrawn.
+    fn carry_out(&mut self, spec: &PlanSpec, nodes: HashMap<NodeKey, Arc<NodeState>>, now: Moment) -> bool {
+        let mut withdraws = false;
+        for cluster in &spec.clusters {
+            for node in &cluster.nodes {
+                let state = &nodes[&(cluster.name.clone(), node.name.clone())];
+                let wanted = admin_state(&node.admin_state).unwrap_or(AdminState::Available);
+                withdraws |= wanted != AdminState::Available && state.admin_state() != wanted;
+                state.set_admin_state(wanted);
+                state.set_rate_window(Duration::from_millis(cluster.rate_window_ms), now);
+            }
+        }
+        let before = std::mem::replace(&mut self.nodes, nodes);
+        for (key, state) in before {
+            if !self.nodes.contains_key(&key) {
+                state.set_admin_state(AdminState::Draining);
+                withdraws = true;
+                self.retired.insert(key, state);
+            }
+        }
+        let current = &self.nodes;
+        self.retired.retain(|key, state| state.active() > 0 && !current.contains_key(key));
+        withdraws
+    }
+
+    fn listeners(
+        &mut self,
+        spec: &PlanSpec,
+        routes: &[Arc<Route>],
+    ) -> Result<Vec<Arc<Listener>>, EngineError> {
+        let kept: HashMap<SocketAddr, Arc<Bound>> = (self.plan.listeners.iter())
+            .flat_map(|listener| listener.bound.iter().map(|bound| (bound.address, Arc::clone(bound))))
+            .collect();
+        let mut chosen = self.chosen_ports();
+        let mut used = HashSet::new();
+        let mut listeners = Vec::with_capacity(spec.listeners.len());
+        for wanted in &spec.listeners {
+            let place = || format!("listeners.{}", wanted.name);
+            let refused = |message: String| EngineError::new(ErrorKind::Plan, place(), message);
+            let Some(route) = routes.iter().find(|route| *route.cluster.name == *wanted.cluster) else {
+                return Err(refused(format!("there is no cluster {:?}", wanted.cluster)));
+            };
+            let mut bound = Vec::new();
+            for (nth, bind) in wanted.bind.iter().enumerate() {
+                for address in addresses(bind).map_err(refused)? {
+                    let known = match address.port() {
+                        0 => chosen.remove(&(wanted.name.clone(), nth)),
+                        _ => kept.get(&address).cloned(),
+                    };
+                    let socket = match known {
+                        Some(socket) => socket,
+                        None => Arc::new(self.bind(address, wanted)?),
+                    };
+                    if !used.insert(socket.address) {
+                        return Err(refused(format!("{} is bound twice", socket.address)));
+                    }
+                    bound.push(socket);
+                }
+            }
+            listeners.push(Arc::new(self.listener(wanted, Arc::clone(route), bound)));
+        }
+        for (listener, wanted) in listeners.iter().zip(&spec.listeners) {
+            for bound in &listener.bound {
+                bound
+                    .configure(wanted)
+                    .map_err(|error| EngineError::bind(&wanted.name, bound.address, error))?;
+            }
+        }
+        Ok(listeners)
+    }
+
+    /// The sockets whose port the kernel chose, by listener and place in its `bind`.
+    fn chosen_ports(&self) -> HashMap<(String, usize), Arc<Bound>> {
+        let mut chosen = HashMap::new();
+        let Some(spec) = &self.spec else { return chosen };
+        for (listener, wanted) in self.plan.listeners.iter().zip(&spec.listeners) {
+            let mut place = 0;
+            for (nth, bind) in wanted.bind.iter().enumerate() {
+                let ports = addresses(bind).map_or(0, |addresses| addresses.len());
+                if bind.ends_with(":0")
+                    && let Some(bound) = listener.bound.get(place)
+                {
+                    chosen.insert((wanted.name.clone(), nth), Arc::clone(bound));
+                }
+                place += ports;
+            }
+        }
+        chosen
+    }
+
+    fn bind(&mut self, address: SocketAddr, wanted: &ListenerSpec) -> Result<Bound, EngineError> {
+        let handed_over = self.inherited.iter().position(|socket| local_address(socket) == Ok(address));
+        match handed_over {
+            Some(place) => Bound::adopted(self.inherited.swap_remove(place), self.workers, wanted),
+            None => Bound::new(address, self.workers, wanted),
+        }
+    }
+
+    fn listener(&self, wanted: &ListenerSpec, route: Arc<Route>, bound: Vec<Arc<Bound>>) -> Listener {
+        Listener {
+            name: wanted.name.as_str().into(),
+            route,
+            bound,
+            time_limits: TimeLimits {
+                idle: Duration::from_millis(wanted.idle_timeout_ms),
+                first_byte: Duration::from_millis(wanted.first_byte_timeout_ms),
+                half_close: Duration::from_millis(wanted.half_close_timeout_ms),
+            },
+            max_sessions: u64::from(wanted.max_sessions),
+            keepalive_ms: wanted.keepalive_ms,
+            user_timeout_ms: wanted.user_timeout_ms,
+            counts: self.counts.get(&wanted.name).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// The clusters of a plan in the making; touches nothing of the registry.
+struct Draft<'a> {
+    registry: &'a Registry,
+    spec: &'a PlanSpec,
+    nodes: HashMap<NodeKey, Arc<NodeState>>,
+    clusters: HashMap<String, Arc<ClusterState>>,
+    affinity: HashMap<String, Arc<AffinityStore>>,
+}
+
+impl Draft<'_> {
+    fn routes(&mut self) -> Result<Vec<Arc<Route>>, EngineError> {
+        let before = self.registry.spec.as_ref();
+        let spec = self.spec;
+        spec.clusters.iter().map(|cluster| self.route(cluster, before)).collect()
+    }
+
+    fn route(&mut self, spec: &ClusterSpec, before: Option<&PlanSpec>) -> Result<Arc<Route>, EngineError> {
+        let refused =
+            |message: String| EngineError::new(ErrorKind::Plan, format!("clusters.{}", spec.name), message);
+        if self.clusters.contains_key(&spec.name) {
+            return Err(refused("this cluster is named twice".into()));
+        }
+        let state = self.registry.clusters.get(&spec.name).cloned().unwrap_or_default();
+        self.clusters.insert(spec.name.clone(), Arc::clone(&state));
+        let nodes = self.nodes(spec).map_err(refused)?;
+        let store = spec.affinity.as_ref().map(|wanted| self.store(&spec.name, wanted)).transpose()?;
+        // An unchanged cluster stays the same object, so that old sessions and new share it.
+        let unchanged = before.and_then(|before| before.clusters.iter().position(|old| old == spec));
+        if let Some(place) = unchanged {
+            return Ok(Arc::clone(&self.registry.plan.routes[place]));
+        }
+        let names: Vec<&str> = spec.nodes.iter().map(|node| node.name.as_str()).collect();
+        let settings = Settings {
+            nodes: &names,
+            hash_key: &spec.hash_key,
+            load_expression: &spec.load_expression,
+            rating_ttl: Duration::from_millis(spec.rating_ttl_ms),
+        };
+        let policy = named(&spec.policy, &settings).map_err(|error| refused(error.to_string()))?;
+        let addresses: Result<Box<[NodeAddress]>, String> =
+            spec.nodes.iter().map(|node| NodeAddress::parse(&node.address)).collect();
+        let affinity = match (&spec.affinity, &store) {
+            (Some(wanted), Some(store)) => Some(affinity(wanted, store, &names).map_err(refused)?),
+            _ => None,
+        };
+        let limits = limits(spec);
+        let cluster = Cluster { name: spec.name.as_str().into(), nodes, policy, affinity, limits, state };
+        Ok(Arc::new(Route {
+            cluster: Arc::new(cluster),
+            addresses: addresses.map_err(refused)?,
+            affinity: store,
+        }))
+    }
+
+    fn nodes(&mut self, spec: &ClusterSpec) -> Result<Box<[Node]>, String> {
+        if spec.nodes.len() > usize::from(NodeIndex::MAX) - 1 {
+            return Err(format!("{} nodes are more than a cluster holds", spec.nodes.len()));
+        }
+        let index_of = |name: &String| {
+            let index = spec.nodes.iter().position(|node| node.name == *name);
+            index
+                .map(|index| index as NodeIndex)
+                .ok_or_else(|| format!("there is no node {name:?} to fall back to"))
+        };
+        let mut nodes = Vec::with_capacity(spec.nodes.len());
+        for node in &spec.nodes {
+            let key = (spec.name.clone(), node.name.clone());
+            let wanted = admin_state(&node.admin_state)?;
+            let known = self.registry.nodes.get(&key).or_else(|| self.registry.retired.get(&key)).cloned();
+            let state = known.unwrap_or_else(|| Arc::new(NodeState::new(&spec.name, &node.name, wanted)));
+            if self.nodes.insert(key, Arc::clone(&state)).is_some() {
+                return Err(format!("node {:?} is named twice", node.name));
+            }
+            if node.weight > 256 {
+                return Err(format!("weight {} of node {:?} is more than 256", node.weight, node.name));
+            }
+            let fallbacks = node.fallbacks.iter().map(index_of).collect::<Result<_, _>>()?;
+            nodes.push(Node { state, weight: node.weight, fallbacks, max_sessions: node.max_sessions });
+        }
+        Ok(nodes.into())
+    }
+
+    /// The cluster's table: the one it has, if capacity and place are as before.
+    fn store(&mut self, cluster: &str, wanted: &AffinitySpec) -> Result<Arc<AffinityStore>, EngineError> {
+        let path = (!wanted.path.is_empty()).then(|| Path::new(&wanted.path));
+        let known = self.registry.affinity.get(cluster);
+        let store = match (known, path) {
+            (Some(store), _) if store.capacity == wanted.capacity && store.path.as_deref() == path => {
+                Arc::clone(store)
+            }
+            (Some(store), Some(path)) if store.path.as_deref() == Some(path) => {
+                let message = format!(
+                    "capacity changes from {} to {} with a restart only",
+                    store.capacity, wanted.capacity
+                );
+                return Err(EngineError::new(
+                    ErrorKind::Plan,
+                    format!("clusters.{cluster}.affinity"),
+                    message,
+                ));
+            }
+            (_, Some(path)) => Arc::new(AffinityStore::in_file(path, wanted.capacity)?),
+            (_, None) => Arc::new(AffinityStore::in_memory(wanted.capacity).map_err(|error| {
+                EngineError::new(ErrorKind::State, format!("clusters.{cluster}.affinity"), error.to_string())
+            })?),
+        };
+        self.affinity.insert(cluster.to_owned(), Arc::clone(&store));
+        Ok(store)
+    }
+}
+
+fn affinity(wanted: &AffinitySpec, store: &AffinityStore, names: &[&str]) -> Result<Affinity, String> {
+    let on_failover = match wanted.on_failover.as_str() {
+        "return" => OnFailover::Return,
+        "move" => OnFailover::Move,
+        other => return Err(format!("affinity.on_failover is {other:?}, not \"return\" or \"move\"")),
+    };
+    Ok(Affinity {
+        table: Arc::clone(&store.table),
+        idle: Duration::from_millis(wanted.idle_ms),
+        prefix_v4: wanted.prefix_v4,
+        prefix_v6: wanted.prefix_v6,
+        on_failover,
+        ids: names.iter().map(|name| store.id(name)).collect(),
+    })
+}
+
+fn limits(spec: &ClusterSpec) -> Limits {
+    Limits {
+        connect_timeout: Duration::from_millis(spec.connect_timeout_ms),
+        failover_timeout: Duration::from_millis(spec.failover_timeout_ms),
+        retry_interval: Duration::from_millis(spec.retry_interval_ms),
+        early_close_window: Duration::from_millis(spec.early_close_window_ms),
+        replay_unanswered: spec.replay_unanswered,
+    }
+}
+
+fn admin_state(word: &str) -> Result<AdminState, String> {
+    [AdminState::Available, AdminState::Draining, AdminState::Offline]
+        .into_iter()
+        .find(|state| state.word() == word)
+        .ok_or_else(|| format!("{word:?} is no admin state"))
+}

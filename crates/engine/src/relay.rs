@@ -1,0 +1,290 @@
+//! One direction of a session: read from the source, write to the sink at once, keep only what the
+//! sink would not take, and read no more until it has (law 8). Contents are never changed (law 1).
+//!
+//! Edge-triggered: a short read means the source is drained, and the next event will tell. Urgent
+//! bytes stay urgent and keep their place: a read never crosses the mark, and the byte at the mark
+//! is sent as urgent once all before it was sent.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use crate::sys::at_mark;
+
+/// The shared buffer of a worker, and the most one direction of a session can ever hold.
+pub(crate) const BUFFER: usize = 256 * 1024;
+/// What a direction reads at once until it has shown that it carries bulk, and after its sink stalled.
+const SMALL_READ: usize = 16 * 1024;
+/// What it reads at once while the worker holds more than it should.
+pub(crate) const FRUGAL_READ: usize = 4 * 1024;
+/// Reads per wake-up: no session keeps the others waiting for longer.
+const READS_PER_TURN: usize = 8;
+/// Bytes kept for another node while this one has not answered.
+const REPLAY_LIMIT: usize = 64 * 1024;
+
+/// What came of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pumped {
+    /// Nothing more until the source or the sink has an event.
+    Waiting,
+    /// There is more; the turn was up.
+    More,
+    /// The source has ended, and everything before was written.
+    Delivered,
+    /// The source failed; everything before was written.
+    SourceBroke(Errno),
+    /// The sink failed; what it did not take is held.
+    SinkBroke(Errno),
+}
+
+#[derive(Debug)]
+struct Held {
+    bytes: Vec<u8>,
+    sent: usize,
+    urgent: bool,
+}
+
+/// One direction's state; a few words while nothing is held.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    read: u64,
+    held: Option<Box<Held>>,
+    replay: Option<Vec<u8>>,
+    read_size: u32,
+    ended: bool,
+    hangup: bool,
+    urgent: bool,
+    urgent_inline: bool,
+}
+
+impl Flow {
+    /// `urgent_inline`: whether the source's socket has `SO_OOBINLINE`.
+    pub(crate) fn new(urgent_inline: bool) -> Flow {
+        Flow {
+            read: 0,
+            held: None,
+            replay: None,
+            read_size: SMALL_READ as u32,
+            ended: false,
+            hangup: false,
+            urgent: false,
+            urgent_inline,
+        }
+    }
+
+    /// Bytes that the sink's kernel took.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.read - self.held() as u64
+    }
+
+    /// Bytes the source has given.
+    pub(crate) fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// Bytes waiting for the sink.
+    pub(crate) fn held(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.bytes.len() - held.sent)
+    }
+
+    /// Whether the source has ended its direction.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Notes that the source's end has arrived behind its data, cleanly.
+    pub(crate) fn note_hangup(&mut self) {
+        self.hangup = true;
+    }
+
+    /// Notes that an urgent byte has arrived.
+    pub(crate) fn note_urgent(&mut self) {
+        self.urgent = true;
+    }
+
+    /// Keeps a copy of what is written from here on, for another node.
+    pub(crate) fn keep_for_replay(&mut self) {
+        self.replay = Some(Vec::new());
+    }
+
+    /// Whether everything written can still be written again.
+    pub(crate) fn can_replay(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    /// The sink's first answer came: no copy is needed any more.
+    pub(crate) fn forget_replay(&mut self) {
+        self.replay = None;
+    }
+
+    /// Puts what was written to the last sink before what is held, for the next sink.
+    pub(crate) fn rewind(&mut self) {
+        let Some(written) = self.replay.as_mut().map(std::mem::take).filter(|written| !written.is_empty())
+        else {
+            return;
+        };
+        let mut bytes = written;
+        let urgent = match self.held.take() {
+            Some(held) => {
+                bytes.extend_from_slice(&held.bytes[held.sent..]);
+                held.urgent
+            }
+            None => false,
+        };
+        self.held = Some(Box::new(Held { bytes, sent: 0, urgent }));
+    }
+
+    /// One turn: moves what can be moved. `frugal` keeps reads small.
+    pub(crate) fn pump(
+        &mut self,
+        source: BorrowedFd<'_>,
+        sink: BorrowedFd<'_>,
+        buffer: &mut [u8],
+        frugal: bool,
+    ) -> Pumped {
+        match self.flush(sink) {
+            Ok(true) => {}
+            Ok(false) => return Pumped::Waiting,
+            Err(error) => return Pumped::SinkBroke(error),
+        }
+        if self.ended {
+            return Pumped::Delivered;
+        }
+        for _ in 0..READS_PER_TURN {
+            if let Some(pumped) = self.read_once(source, sink, buffer, frugal) {
+                return pumped;
+            }
+        }
+        Pumped::More
+    }
+
+    /// One read and its write; `None` to go on.
+    fn read_once(
+        &mut self,
+        source: BorrowedFd<'_>,
+        sink: BorrowedFd<'_>,
+        buffer: &mut [u8],
+        frugal: bool,
+    ) -> Option<Pumped> {
+        if self.urgent && at_mark(source).unwrap_or(false) {
+            return self.pass_urgent(source, sink);
+        }
+        let size = if frugal { FRUGAL_READ } else { (self.read_size as usize).min(buffer.len()) };
+        let count = match recv(source, &mut buffer[..size], RecvFlags::empty()) {
+            Ok((0, _)) => {
+                self.ended = true;
+                return Some(Pumped::Delivered);
+            }
+            Ok((count, _)) => count,
+            Err(Errno::AGAIN) => return Some(Pumped::Waiting),
+            Err(Errno::INTR) => return None,
+            Err(error) => return Some(Pumped::SourceBroke(error)),
+        };
+        self.read += count as u64;
+        match self.deliver(sink, &buffer[..count]) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.read_size = SMALL_READ as u32;
+                return Some(Pumped::Waiting);
+            }
+            Err(error) => return Some(Pumped::SinkBroke(error)),
+        }
+        if count == size {
+            self.read_size = (self.read_size * 2).min(BUFFER as u32);
+            // Only here could the next read start at the mark without our having been told of it.
+            self.urgent |= at_mark(source).unwrap_or(false);
+            return None;
+        }
+        if self.urgent {
+            // The read stopped at the mark, or before it.
+            return None;
+        }
+        if self.hangup {
+            self.ended = true;
+            return Some(Pumped::Delivered);
+        }
+        Some(Pumped::Waiting)
+    }
+
+    /// Writes what is held; true if nothing is left.
+    fn flush(&mut self, sink: BorrowedFd<'_>) -> Result<bool, Errno> {
+        let Some(held) = &mut self.held else { return Ok(true) };
+        let plain = held.bytes.len() - usize::from(held.urgent);
+        while held.sent < held.bytes.len() {
+            let urgent = held.urgent && held.sent == plain;
+            let rest = if urgent { &held.bytes[plain..] } else { &held.bytes[held.sent..plain] };
+            match write(sink, rest, urgent) {
+                Ok(count) => {
+                    remember(&mut self.replay, &rest[..count]);
+                    held.sent += count;
+                }
+                Err(Errno::AGAIN) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        self.held = None;
+        Ok(true)
+    }
+
+    /// Writes fresh bytes and holds the rest; true if there is no rest.
+    fn deliver(&mut self, sink: BorrowedFd<'_>, bytes: &[u8]) -> Result<bool, Errno> {
+        let outcome = write(sink, bytes, false);
+        let sent = outcome.unwrap_or(0);
+        remember(&mut self.replay, &bytes[..sent]);
+        if sent == bytes.len() {
+            return Ok(true);
+        }
+        self.held = Some(Box::new(Held { bytes: bytes[sent..].to_vec(), sent: 0, urgent: false }));
+        match outcome {
+            Ok(_) | Err(Errno::AGAIN) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Passes the urgent byte at the mark on as urgent.
+    fn pass_urgent(&mut self, source: BorrowedFd<'_>, sink: BorrowedFd<'_>) -> Option<Pumped> {
+        let flags = if self.urgent_inline { RecvFlags::empty() } else { RecvFlags::OOB };
+        let mut byte = [0u8; 1];
+        match recv(source, &mut byte[..], flags) {
+            Ok((1, _)) => {}
+            // The mark is announced, but its byte is still on its way.
+            Err(Errno::AGAIN) => return Some(Pumped::Waiting),
+            Err(Errno::INTR) => return None,
+            Ok(_) | Err(_) => {
+                self.urgent = false;
+                return None;
+            }
+        }
+        self.urgent = false;
+        self.read += 1;
+        self.held = Some(Box::new(Held { bytes: byte.to_vec(), sent: 0, urgent: true }));
+        match self.flush(sink) {
+            Ok(true) => None,
+            Ok(false) => Some(Pumped::Waiting),
+            Err(error) => Some(Pumped::SinkBroke(error)),
+        }
+    }
+}
+
+fn write(sink: BorrowedFd<'_>, bytes: &[u8], urgent: bool) -> Result<usize, Errno> {
+    let flags = SendFlags::NOSIGNAL | if urgent { SendFlags::OOB } else { SendFlags::empty() };
+    loop {
+        match send(sink, bytes, flags) {
+            Err(Errno::INTR) => {}
+            // Unix-domain sockets may know no urgent data: then it is data.
+            Err(Errno::OPNOTSUPP) if urgent => return write(sink, bytes, false),
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Keeps a copy as long as it stays within its limit.
+fn remember(replay: &mut Option<Vec<u8>>, written: &[u8]) {
+    let Some(copy) = replay else { return };
+    if copy.len() + written.len() > REPLAY_LIMIT {
+        *replay = None;
+    } else {
+        copy.extend_from_slice(written);
+    }
+}

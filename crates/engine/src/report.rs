@@ -1,0 +1,172 @@
+//! What crosses from the engine to the control plane, as JSON: counts, sessions, decisions, events.
+//! The Python side decodes into `protobalance/control/report.py`; a contract test holds the two
+//! together. Spans are in milliseconds, counts since the engine's start.
+
+use serde::Serialize;
+
+/// Counts and states of everything at one moment.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct Snapshot {
+    pub generation: u64,
+    pub uptime_ms: u64,
+    pub active: u64,
+    pub opened: u64,
+    pub closed: u64,
+    pub max_sessions: u64,
+    pub log_written: u64,
+    pub log_dropped: u64,
+    pub workers: Vec<WorkerReport>,
+    pub listeners: Vec<ListenerReport>,
+    pub clusters: Vec<ClusterReport>,
+}
+
+/// One worker.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct WorkerReport {
+    pub alive: bool,
+    pub active: u64,
+    pub opened: u64,
+    pub buffered_bytes: u64,
+    pub accepting: bool,
+}
+
+/// One listener.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct ListenerReport {
+    pub name: String,
+    /// The addresses really bound, chosen ports filled in.
+    pub addresses: Vec<String>,
+    pub cluster: String,
+    pub active: u64,
+    pub opened: u64,
+    pub closed: u64,
+    /// Sessions that ended without any node having served them.
+    pub unserved: u64,
+}
+
+/// One cluster.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct ClusterReport {
+    pub name: String,
+    pub policy: String,
+    pub affinity: Option<AffinityReport>,
+    pub nodes: Vec<NodeReport>,
+}
+
+/// One cluster's affinity.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct AffinityReport {
+    pub clients: u64,
+    pub capacity: u64,
+    /// Whether it is kept in a file and so survives a restart.
+    pub persistent: bool,
+}
+
+/// One node. Nodes that left the plan while they still have sessions are listed as `removed`.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct NodeReport {
+    pub name: String,
+    pub address: String,
+    pub weight: u16,
+    pub admin_state: String,
+    /// `up` or `down`.
+    pub health: String,
+    /// Until the next trial, when down.
+    pub retry_in_ms: u64,
+    pub active: u64,
+    pub opened: u64,
+    pub failed: u64,
+    pub bytes_to_node: u64,
+    pub bytes_to_client: u64,
+    pub connect_ms: f64,
+    pub connection_rate: f64,
+    pub traffic_rate: f64,
+    pub load_rating: Option<f64>,
+    pub removed: bool,
+}
+
+/// One session that is open.
+#[derive(Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct SessionReport {
+    pub client: String,
+    pub listener: String,
+    pub cluster: String,
+    /// Empty while no node has been reached.
+    pub node: String,
+    /// `connecting`, `quiet`, `talking` or `closing`.
+    pub phase: String,
+    pub age_ms: u64,
+    pub idle_ms: u64,
+    pub bytes_to_node: u64,
+    pub bytes_to_client: u64,
+    pub attempts: u32,
+}
+
+/// Why a session went where it went, as recorded when it was decided.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct DecisionReport {
+    /// How long ago; 0 for a hypothetical one.
+    pub age_ms: u64,
+    pub client: String,
+    pub listener: String,
+    pub cluster: String,
+    pub policy: String,
+    /// The node of the last attempt; empty if there was none to try.
+    pub node: String,
+    /// Every attempt in order; the last is the one that stands.
+    pub attempts: Vec<AttemptReport>,
+    /// What the policy compared at the first choice: the chosen first, then the best of the rest, at most eight.
+    pub candidates: Vec<CandidateReport>,
+    /// Nodes of the cluster in all.
+    pub nodes: u32,
+}
+
+/// One attempt of a decision.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct AttemptReport {
+    pub node: String,
+    /// Why it was chosen: `affinity`, `policy`, `fallback`, `next` or `last-resort`.
+    pub why: String,
+    /// Why it failed (`refused`, `unreachable`, `timed-out`, `reset`, `closed-early`, …); empty if it did not.
+    pub failure: String,
+    pub after_ms: u64,
+}
+
+/// One candidate of a decision.
+#[derive(Clone, Debug, Serialize)]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub struct CandidateReport {
+    pub node: String,
+    /// What the policy compared; absent where it compares nothing.
+    pub value: Option<f64>,
+    /// Why it could not be chosen (`draining`, `offline`, `down`, `full`, `weight-0`, `tried`); empty if it could.
+    pub skipped: String,
+}
+
+/// Something the control plane should know. Clients never wait for it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+pub enum Event {
+    /// A node failed and is left alone for a while.
+    NodeDown { cluster: String, node: String, reason: String, retry_in_ms: u64 },
+    /// A node that was down served a session or passed its check.
+    NodeUp { cluster: String, node: String },
+    /// A worker thread ended by a panic; its sessions are lost, the other workers go on.
+    WorkerLost { worker: u32, message: String },
+    /// New sessions wait because a limit is reached: `sessions`, `descriptors`, `ports`, `memory`.
+    LimitReached { limit: String, message: String },
+    /// The limit is no longer reached.
+    LimitCleared { limit: String },
+    /// Something is worth a line in the operator's log.
+    Warning { message: String },
+}

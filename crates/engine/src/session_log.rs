@@ -1,0 +1,233 @@
+//! The session log: one record per ended session (law 13), written by a thread of its own. Workers
+//! hand records over without waiting; what finds no room is dropped and counted.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write, stderr};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use protobalance_core::session::{Attempt, CloseReason};
+
+use crate::error::{EngineError, ErrorKind};
+use crate::events::Events;
+use crate::log_line;
+use crate::plan::Listener;
+use crate::report::Event;
+use crate::spec::SessionLogSpec;
+use crate::unpoisoned;
+
+/// Records that may wait for the writer.
+const CAPACITY: usize = 65_536;
+/// How often the writer looks. It is never woken, for a wake-up would cost each session a system call.
+const ROUND: Duration = Duration::from_millis(50);
+
+/// All that is known of an ended session.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Milliseconds since 1970 at its end.
+    pub(crate) ended_unix_ms: u64,
+    pub(crate) client: SocketAddr,
+    pub(crate) listener: Arc<Listener>,
+    /// In order; the last is the one that stood, if it has no failure.
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) bytes_to_node: u64,
+    pub(crate) bytes_to_client: u64,
+    pub(crate) duration: Duration,
+    pub(crate) reason: CloseReason,
+}
+
+enum Order {
+    Write(SessionLogSpec, Option<File>),
+    Reopen,
+    Stop,
+}
+
+/// The workers' and the control plane's end of the log.
+#[derive(Debug)]
+pub(crate) struct SessionLog {
+    records: SyncSender<Record>,
+    orders: Mutex<Sender<Order>>,
+    counts: Arc<Counts>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    on: std::sync::atomic::AtomicBool,
+    written: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl SessionLog {
+    pub(crate) fn start(events: Arc<Events>) -> std::io::Result<SessionLog> {
+        let (records, inbox) = sync_channel(CAPACITY);
+        let (orders, commands) = channel();
+        let counts = Arc::new(Counts::default());
+        let mut writer = Writer {
+            inbox,
+            commands,
+            counts: Arc::clone(&counts),
+            events,
+            sink: Sink::off(),
+            failing: false,
+        };
+        let thread = std::thread::Builder::new().name("pb-session-log".into()).spawn(move || writer.run())?;
+        Ok(SessionLog { records, orders: Mutex::new(orders), counts, writer: Mutex::new(Some(thread)) })
+    }
+
+    /// Whether records are wanted at all.
+    pub(crate) fn on(&self) -> bool {
+        self.counts.on.load(Relaxed)
+    }
+
+    pub(crate) fn write(&self, record: Record) {
+        if self.records.try_send(record).is_err() {
+            self.counts.dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Opens the target without switching to it, so that a plan can still be refused.
+    pub(crate) fn open(spec: &SessionLogSpec) -> Result<Option<File>, EngineError> {
+        match spec.target.as_str() {
+            "off" | "stderr" => Ok(None),
+            path => open(path).map(Some).map_err(|error| {
+                EngineError::new(ErrorKind::Log, "log.sessions", format!("cannot write {path}: {error}"))
+            }),
+        }
+    }
+
+    /// Switches to a target opened before.
+    pub(crate) fn switch(&self, spec: &SessionLogSpec, file: Option<File>) {
+        self.counts.on.store(spec.target != "off", Relaxed);
+        let _ = unpoisoned(&self.orders).send(Order::Write(spec.clone(), file));
+    }
+
+    /// Opens the file anew, after a rotation.
+    pub(crate) fn reopen(&self) {
+        let _ = unpoisoned(&self.orders).send(Order::Reopen);
+    }
+
+    /// Writes what waits, then ends the writer.
+    pub(crate) fn stop(&self) {
+        let _ = unpoisoned(&self.orders).send(Order::Stop);
+        if let Some(writer) = unpoisoned(&self.writer).take() {
+            let _ = writer.join();
+        }
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.counts.written.load(Relaxed)
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.counts.dropped.load(Relaxed)
+    }
+}
+
+fn open(path: &str) -> std::io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+struct Sink {
+    to: Option<BufWriter<Box<dyn Write + Send>>>,
+    path: Option<PathBuf>,
+    json: bool,
+}
+
+impl Sink {
+    fn off() -> Sink {
+        Sink { to: None, path: None, json: false }
+    }
+
+    fn to(spec: &SessionLogSpec, file: Option<File>) -> Sink {
+        let json = spec.format == "json";
+        let writer = |to: Box<dyn Write + Send>| Some(BufWriter::with_capacity(64 * 1024, to));
+        match (spec.target.as_str(), file) {
+            ("stderr", _) => Sink { to: writer(Box::new(stderr())), path: None, json },
+            (path, Some(file)) => Sink { to: writer(Box::new(file)), path: Some(path.into()), json },
+            _ => Sink::off(),
+        }
+    }
+}
+
+struct Writer {
+    inbox: Receiver<Record>,
+    commands: Receiver<Order>,
+    counts: Arc<Counts>,
+    events: Arc<Events>,
+    sink: Sink,
+    failing: bool,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        let mut line = String::new();
+        loop {
+            let order = self.commands.recv_timeout(ROUND);
+            self.write_waiting(&mut line);
+            match order {
+                Ok(Order::Write(spec, file)) => {
+                    self.flush();
+                    self.sink = Sink::to(&spec, file);
+                }
+                Ok(Order::Reopen) => self.reopen(),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return self.flush(),
+                Err(RecvTimeoutError::Timeout) => self.flush(),
+            }
+        }
+    }
+
+    fn write_waiting(&mut self, line: &mut String) {
+        loop {
+            let record = match self.inbox.try_recv() {
+                Ok(record) => record,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            };
+            let Some(to) = &mut self.sink.to else { continue };
+            line.clear();
+            log_line::write(line, &record, self.sink.json);
+            let outcome = to.write_all(line.as_bytes());
+            match outcome {
+                Ok(()) => {
+                    self.counts.written.fetch_add(1, Relaxed);
+                }
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        match self.sink.to.as_mut().map(BufWriter::flush) {
+            Some(Err(error)) => self.failed(&error),
+            Some(Ok(())) if self.failing => {
+                self.failing = false;
+                self.events.tell(Event::LimitCleared { limit: "session-log".into() });
+            }
+            _ => {}
+        }
+    }
+
+    fn reopen(&mut self) {
+        self.flush();
+        let Some(path) = self.sink.path.clone() else { return };
+        match open(&path.to_string_lossy()) {
+            Ok(file) => self.sink.to = Some(BufWriter::with_capacity(64 * 1024, Box::new(file))),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// A full disk is said once, and traffic goes on.
+    fn failed(&mut self, error: &std::io::Error) {
+        self.counts.dropped.fetch_add(1, Relaxed);
+        if !std::mem::replace(&mut self.failing, true) {
+            let message =
+                format!("the session log cannot be written: {error}; records are dropped until it can");
+            self.events.tell(Event::LimitReached { limit: "session-log".into(), message });
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Carrying out what `protobalance_core::session` decides: events of sockets become its events, its
+//! actions become calls.
+
+use std::os::fd::AsFd;
+
+use protobalance_core::session::{Action, CloseReason, Event, News, Phase, Side};
+use rustix::event::epoll;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown, sockopt};
+
+use crate::bind::keep_alive;
+use crate::connect;
+use crate::pair::{Pair, other};
+use crate::relay::Pumped;
+use crate::report::Event as Told;
+use crate::token::Token;
+use crate::worker::Worker;
+
+/// Bytes one worker may hold for sinks that do not take them, before it reads in small steps only.
+const HELD_BUDGET: usize = 64 * 1024 * 1024;
+
+impl Worker {
+    /// Has epoll tell of everything on a side's socket, once per change.
+    pub(crate) fn watch(&mut self, key: u32, side: Side) {
+        let epoch = self.table.epoch(key);
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let attempt = if side == Side::Node { pair.attempt } else { 0 };
+        let token = Token::Session { key, epoch, attempt, side }.pack();
+        let Some(socket) = pair.socket(side) else { return };
+        use epoll::EventFlags as Flags;
+        let flags = Flags::IN | Flags::OUT | Flags::RDHUP | Flags::PRI | Flags::ET;
+        if epoll::add(&self.epoll, socket, epoll::EventData::new_u64(token), flags).is_err() {
+            // Out of kernel memory: a session that nobody watches would hang for ever.
+            self.step(key, Event::Reset(side));
+        }
+    }
+
+    /// Something happened on a side's socket.
+    pub(crate) fn on_socket_event(&mut self, key: u32, attempt: u8, side: Side, flags: epoll::EventFlags) {
+        use epoll::EventFlags as Flags;
+        let Some(pair) = self.table.get_mut(key) else { return };
+        if side == Side::Node && attempt != pair.attempt {
+            return;
+        }
+        let failed = flags.intersects(Flags::ERR | Flags::HUP);
+        if flags.contains(Flags::PRI) {
+            pair.flow_from(side).note_urgent();
+        }
+        if flags.contains(Flags::RDHUP) && !failed {
+            pair.flow_from(side).note_hangup();
+        }
+        if side == Side::Node && pair.session.phase() == Phase::Connecting {
+            if !flags.intersects(Flags::OUT | Flags::ERR | Flags::HUP) {
+                return;
+            }
+            let outcome = if failed { pair.node.as_ref().map_or(Ok(()), connect::outcome) } else { Ok(()) };
+            match outcome {
+                Ok(()) => self.connected(key),
+                Err(failure) => return self.step(key, Event::Failed(failure)),
+            }
+        }
+        if flags.intersects(Flags::IN | Flags::RDHUP | Flags::PRI) || failed {
+            self.pump(key, side);
+        }
+        let blocked = self.table.get_mut(key).is_some_and(|pair| pair.flow_from(other(side)).held() > 0);
+        if flags.contains(Flags::OUT) && blocked {
+            self.pump(key, other(side));
+        }
+        self.close_if_delivered(key);
+    }
+
+    /// The attempt's connection stands: what waited for it goes out.
+    fn connected(&mut self, key: u32) {
+        self.step(key, Event::Connected);
+        self.arm(key);
+        self.pump(key, Side::Client);
+    }
+
+    pub(crate) fn pump_both(&mut self, key: u32) {
+        self.pump(key, Side::Client);
+        self.pump(key, Side::Node);
+        self.close_if_delivered(key);
+    }
+
+    /// One turn of the direction that `side` feeds, and what follows from it.
+    fn pump(&mut self, key: u32, side: Side) {
+        let frugal = self.held > HELD_BUDGET;
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let (held, moved) = (pair.held(), pair.to_node.delivered() + pair.to_client.read());
+        let pumped = pair.pump_from(side, &mut self.buffer, frugal);
+        self.held = self.held + pair.held() - held;
+        if pair.to_node.delivered() + pair.to_client.read() != moved {
+            pair.session.touch(self.at.now);
+            if !std::mem::replace(&mut pair.dirty, true) {
+                self.mark_dirty(key);
+            }
+            self.note_first_bytes(key, side);
+        }
+        self.after_pump(key, side, pumped);
+    }
+
+    /// Tells the session of the first bytes each way; they decide about its fate.
+    fn note_first_bytes(&mut self, key: u32, side: Side) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let phase = pair.session.phase();
+        match side {
+            Side::Client => {
+                tune_for_small_writes(pair);
+                if phase == Phase::Connecting {
+                    // A write that succeeds shows that the connection stands.
+                    self.step(key, Event::Connected);
+                }
+                if matches!(phase, Phase::Connecting | Phase::Quiet) {
+                    self.step(key, Event::SpokeToNode);
+                    self.arm(key);
+                }
+            }
+            Side::Node => {
+                if matches!(phase, Phase::Quiet | Phase::Unanswered) {
+                    pair.to_node.forget_replay();
+                    self.step(key, Event::SpokeToClient);
+                }
+            }
+        }
+        if let Some(pair) = self.table.get_mut(key) {
+            match pair.session.phase() {
+                Phase::Talking => pair.route = None,
+                Phase::Unanswered if !pair.to_node.can_replay() => pair.session.give_up_replay(),
+                _ => {}
+            }
+        }
+    }
+
+    fn after_pump(&mut self, key: u32, side: Side, pumped: Pumped) {
+        match pumped {
+            Pumped::Waiting => {}
+            Pumped::More => self.unfinished.push(key),
+            Pumped::Delivered => self.side_ended(key, side),
+            Pumped::SourceBroke(error) => self.side_broke(key, side, error),
+            Pumped::SinkBroke(error) => self.sink_broke(key, other(side), error),
+        }
+    }
+
+    /// A side has ended its direction, and everything before was written.
+    fn side_ended(&mut self, key: u32, side: Side) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        if pair.closing.is_some() || (pair.session.phase() == Phase::Connecting && side == Side::Client) {
+            return;
+        }
+        if pair.broken == Some(side) {
+            // What looks like an end is the rest of a connection that broke.
+            return self.step(key, Event::Reset(side));
+        }
+        if side == Side::Node && self.client_left_first(key) {
+            return;
+        }
+        self.step(key, Event::Closed(side));
+    }
+
+    fn side_broke(&mut self, key: u32, side: Side, error: Errno) {
+        if side == Side::Node && self.client_left_first(key) {
+            return;
+        }
+        self.step(key, if error == Errno::TIMEDOUT { Event::Vanished(side) } else { Event::Reset(side) });
+    }
+
+    /// A write to a side failed. What that side had sent before is delivered before its end is told.
+    fn sink_broke(&mut self, key: u32, side: Side, error: Errno) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        if pair.session.phase() == Phase::Connecting {
+            return self.step(key, Event::Failed(connect::failure(error)));
+        }
+        if error == Errno::TIMEDOUT {
+            return self.step(key, Event::Vanished(side));
+        }
+        if pair.broken.replace(side).is_none() {
+            self.pump(key, side);
+        }
+    }
+
+    /// Where a silent node ends, looks whether the client has left already: then it is no failure of
+    /// the node's (law 3). True if the client's end was the news.
+    fn client_left_first(&mut self, key: u32) -> bool {
+        let Some(pair) = self.table.get_mut(key) else { return true };
+        if !matches!(pair.session.phase(), Phase::Quiet | Phase::Unanswered) {
+            return false;
+        }
+        if pair.session.first_closed().is_some() {
+            return false;
+        }
+        match recv(&pair.client, &mut [0u8; 1][..], RecvFlags::PEEK) {
+            Ok((0, _)) => {
+                self.step(key, Event::Closed(Side::Client));
+                false
+            }
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
+            Err(_) => {
+                self.step(key, Event::Reset(Side::Client));
+                true
+            }
+        }
+    }
+
+    /// One step of the session, and all that follows from it.
+    pub(crate) fn step(&mut self, key: u32, event: Event) {
+        let at = self.draw();
+        let Some(pair) = self.table.get_mut(key) else { return };
+        if pair.closing.is_some() {
+            return;
+        }
+        let limits = pair.listener.time_limits;
+        let action = pair.session.on(event, &limits, at);
+        for news in pair.session.take_news() {
+            self.tell(&news);
+        }
+        self.carry_out(key, action);
+        if matches!(action, Action::Attempt(_)) || matches!(event, Event::Failed(_)) {
+            self.note_attempts(key);
+        }
+    }
+
+    pub(crate) fn carry_out(&mut self, key: u32, action: Action) {
+        match action {
+            Action::Continue => {}
+            Action::Attempt(index) => self.attempt(key, usize::from(index)),
+            Action::PassOn(side) => self.pass_on(key, side),
+            Action::End { reason, reset } => self.end(key, reason, reset),
+        }
+    }
+
+    /// Connects to a node; what the client has said meanwhile goes out as soon as it can.
+    fn attempt(&mut self, key: u32, index: usize) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let Some(route) = &pair.route else { return };
+        let held = pair.held();
+        pair.node = None;
+        pair.broken = None;
+        pair.attempt = pair.attempt.wrapping_add(1);
+        pair.node_tuned = Default::default();
+        pair.to_node.rewind();
+        pair.to_client = crate::relay::Flow::new(false);
+        if route.cluster.limits.replay_unanswered && !pair.to_node.can_replay() {
+            pair.to_node.keep_for_replay();
+        }
+        let started = connect::start(&route.addresses[index]);
+        self.held = self.held + pair.held() - held;
+        match started {
+            Ok(socket) => pair.node = Some(socket),
+            Err(failure) => return self.step(key, Event::Failed(failure)),
+        }
+        self.arm(key);
+        let attempt = self.table.get_mut(key).map(|pair| pair.attempt);
+        // On a fast way the connection stands already, and the first bytes can go with it.
+        self.pump(key, Side::Client);
+        if self.table.get_mut(key).map(|pair| pair.attempt) == attempt {
+            self.watch(key, Side::Node);
+        }
+    }
+
+    /// Ends the direction that `side` fed, towards the other side.
+    fn pass_on(&mut self, key: u32, side: Side) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let both = pair.to_node.ended() && pair.to_client.ended() && pair.held() == 0;
+        if both && pair.session.first_closed() != Some(side) {
+            return self.step(key, Event::Finished);
+        }
+        if let Some(sink) = pair.socket(other(side)) {
+            // It fails only where the other side is gone; its own event tells of that.
+            let _ = shutdown(sink, Shutdown::Write);
+        }
+        self.arm(key);
+    }
+
+    fn end(&mut self, key: u32, reason: CloseReason, reset: bool) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        pair.closing = Some(reason);
+        let survivor = match reason {
+            CloseReason::NodeReset => Some(Side::Client),
+            CloseReason::ClientReset => Some(Side::Node),
+            CloseReason::PeerVanished => None,
+            _ if reset || pair.held() > 0 => None,
+            _ => return self.finish(key),
+        };
+        match survivor {
+            // Data written before a reset still arrives (law 7): the reset waits for it.
+            Some(side) if undelivered(pair, side) => self.timer.arm(key, self.at.now.after(LINGER_ROUND)),
+            _ => {
+                reset_on_close(pair);
+                self.finish(key);
+            }
+        }
+    }
+
+    /// Resets a side once everything for it has arrived.
+    fn close_if_delivered(&mut self, key: u32) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let side = match pair.closing {
+            Some(CloseReason::NodeReset) => Side::Client,
+            Some(_) => Side::Node,
+            None => return,
+        };
+        if undelivered(pair, side) && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
+            return self.timer.arm(key, self.at.now.after(LINGER_ROUND));
+        }
+        reset_on_close(pair);
+        self.finish(key);
+    }
+
+    pub(crate) fn on_timer(&mut self, key: u32) {
+        let now = self.at.now;
+        let Some(pair) = self.table.get_mut(key) else { return };
+        if pair.closing.is_some() {
+            let side = if pair.closing == Some(CloseReason::NodeReset) { Side::Node } else { Side::Client };
+            self.pump(key, side);
+            return self.close_if_delivered(key);
+        }
+        if pair.session.phase() != Phase::Connecting {
+            tune_for_long_life(pair);
+        }
+        if pair.session.deadline(&pair.listener.time_limits) <= now {
+            self.step(key, Event::Deadline);
+        }
+        self.arm(key);
+    }
+
+    /// Sets the session's timer to its next deadline.
+    fn arm(&mut self, key: u32) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        if pair.closing.is_none() {
+            self.timer.arm(key, pair.session.deadline(&pair.listener.time_limits));
+        }
+    }
+
+    fn tell(&self, news: &News) {
+        self.shared.events.tell(match news {
+            News::Down(node, failure) => Told::NodeDown {
+                cluster: node.cluster().into(),
+                node: node.name().into(),
+                reason: failure.word().into(),
+                retry_in_ms: match node.health(self.at.now) {
+                    protobalance_core::node::Health::Down { retry_at } => {
+                        crate::decisions::millis(retry_at.since(self.at.now))
+                    }
+                    _ => 0,
+                },
+            },
+            News::Up(node) => Told::NodeUp { cluster: node.cluster().into(), node: node.name().into() },
+        });
+    }
+
+    pub(crate) fn note_attempts(&mut self, key: u32) {
+        if let Some(pair) = self.table.get_mut(key) {
+            self.decisions.note(pair.decision, pair.session.attempts());
+        }
+    }
+}
+
+/// How often a reset that waits for delivery looks, and how long it waits at most.
+const LINGER_ROUND: std::time::Duration = std::time::Duration::from_millis(10);
+const LINGER_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Whether bytes for the side are still on their way: held by us, or not acknowledged by its kernel.
+fn undelivered(pair: &mut Pair, side: Side) -> bool {
+    let held = pair.flow_from(other(side)).held() > 0;
+    held || pair
+        .socket(side)
+        .is_some_and(|socket| crate::sys::unacknowledged(socket).is_ok_and(|bytes| bytes > 0))
+}
+
+/// Makes the closing of both sockets a reset, so that nobody takes it for a clean end.
+fn reset_on_close(pair: &Pair) {
+    let now = Some(std::time::Duration::ZERO);
+    let _ = sockopt::set_socket_linger(&pair.client, now);
+    if let Some(node) = &pair.node {
+        let _ = sockopt::set_socket_linger(node, now);
+    }
+}
+
+/// Small writes leave at once; set before the second write, since one write needs it not.
+fn tune_for_small_writes(pair: &mut Pair) {
+    let Some(node) = &pair.node else { return };
+    if pair.node_tuned.no_delay {
+        return;
+    }
+    pair.node_tuned.writes = pair.node_tuned.writes.saturating_add(1);
+    if pair.node_tuned.writes > 1 || pair.to_node.held() > 0 {
+        pair.node_tuned.no_delay = true;
+        // A Unix-domain socket has no such option, and needs none.
+        let _ = sockopt::set_tcp_nodelay(node.as_fd(), true);
+    }
+}
+
+/// A session that lives longer than a moment has its node probed like its client.
+fn tune_for_long_life(pair: &mut Pair) {
+    let Some(node) = &pair.node else { return };
+    if !std::mem::replace(&mut pair.node_tuned.keep_alive, true) {
+        let _ = keep_alive(node, pair.listener.keepalive_ms, pair.listener.user_timeout_ms);
+    }
+}

@@ -1,0 +1,121 @@
+//! What crosses from the control plane to the engine: one plan, whole, as JSON. The control plane
+//! has validated it for the operator; the engine still refuses what it cannot carry out.
+//! Durations are in milliseconds, 0 meaning "none" where a limit may be absent; sizes in bytes.
+
+use serde::Deserialize;
+
+/// A plan: everything the engine is to do.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct PlanSpec {
+    /// The sockets clients connect to.
+    pub listeners: Vec<ListenerSpec>,
+    /// The sets of nodes they feed.
+    pub clusters: Vec<ClusterSpec>,
+    /// Where the record of each ended session goes.
+    pub session_log: SessionLogSpec,
+}
+
+/// One listener.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct ListenerSpec {
+    /// Its name in the configuration.
+    pub name: String,
+    /// `address:port` or `address:first-last`, addresses numeric, IPv6 in brackets; port 0 lets the kernel choose.
+    pub bind: Vec<String>,
+    /// The cluster it feeds now, redirects included.
+    pub cluster: String,
+    /// A session on which neither side speaks for this long is ended.
+    pub idle_timeout_ms: u64,
+    /// A session on which nobody has spoken this long after it was opened is ended.
+    pub first_byte_timeout_ms: u64,
+    /// After one side has ended its direction, the other may stay silent this long.
+    pub half_close_timeout_ms: u64,
+    /// At most this many sessions at a time; 0 for no limit of its own.
+    pub max_sessions: u32,
+    /// Connections the kernel may hold before they are accepted.
+    pub backlog: u32,
+    /// Silence after which the kernel probes the peer.
+    pub keepalive_ms: u64,
+    /// Unacknowledged data or a closed window for this long ends the connection.
+    pub user_timeout_ms: u64,
+}
+
+/// One cluster.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterSpec {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The policy's word.
+    pub policy: String,
+    /// For `client-hash`: the key that all balancers with the same answer share.
+    pub hash_key: String,
+    /// For `minimum-load`: the native expression; empty if ratings are published from outside.
+    pub load_expression: String,
+    /// For `minimum-load`: a published rating older than this is ignored.
+    pub rating_ttl_ms: u64,
+    /// For the two rate policies: the time in which a rate falls to 1/e.
+    pub rate_window_ms: u64,
+    /// See `protobalance_core::cluster::Limits`.
+    pub connect_timeout_ms: u64,
+    /// For all attempts of a session together.
+    pub failover_timeout_ms: u64,
+    /// How long a failed node is left alone.
+    pub retry_interval_ms: u64,
+    /// How soon after connecting a close counts as the node's failure.
+    pub early_close_window_ms: u64,
+    /// Whether unanswered bytes may be written to another node.
+    pub replay_unanswered: bool,
+    /// Same client, same node.
+    pub affinity: Option<AffinitySpec>,
+    /// The nodes, in order.
+    pub nodes: Vec<NodeSpec>,
+}
+
+/// A cluster's affinity.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct AffinitySpec {
+    /// A client unseen for this long is forgotten.
+    pub idle_ms: u64,
+    /// How many clients are remembered.
+    pub capacity: u64,
+    /// Leading bits of an IPv4 address that make a client.
+    pub prefix_v4: u8,
+    /// Leading bits of an IPv6 address that make a client.
+    pub prefix_v6: u8,
+    /// `return` or `move`.
+    pub on_failover: String,
+    /// The file that keeps it; empty to keep it in memory only.
+    pub path: String,
+}
+
+/// One node.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSpec {
+    /// Its name within the cluster.
+    pub name: String,
+    /// `address:port`, numeric; `unix:/path`; empty while its name does not resolve.
+    pub address: String,
+    /// Its share, 0 to 256.
+    pub weight: u16,
+    /// Names of the nodes that take over, in order.
+    pub fallbacks: Vec<String>,
+    /// `available`, `draining` or `offline`, overrides included.
+    pub admin_state: String,
+    /// At most this many sessions at a time; 0 for no limit.
+    pub max_sessions: u32,
+}
+
+/// Where session records go.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct SessionLogSpec {
+    /// `off`, `stderr`, or a file's path.
+    pub target: String,
+    /// `text` or `json`.
+    pub format: String,
+}

@@ -1,0 +1,64 @@
+//! What an epoll event is about, packed into its 64 bits:
+//! key (32) | epoch (20) | attempt (8) | kind (4).
+
+use protobalance_core::session::Side;
+
+/// The subject of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// The control plane has a command.
+    Wake,
+    /// A listening socket, by its place in the worker's list.
+    Listener(u32),
+    /// A side of a session. `attempt` tells a node's socket from its predecessors.
+    Session { key: u32, epoch: u32, attempt: u8, side: Side },
+}
+
+impl Token {
+    pub(crate) fn pack(self) -> u64 {
+        match self {
+            Token::Wake => 0,
+            Token::Listener(index) => u64::from(index) << 32 | 1,
+            Token::Session { key, epoch, attempt, side } => {
+                let kind = match side {
+                    Side::Client => 2,
+                    Side::Node => 3,
+                };
+                u64::from(key) << 32 | u64::from(epoch) << 12 | u64::from(attempt) << 4 | kind
+            }
+        }
+    }
+
+    pub(crate) fn unpack(bits: u64) -> Token {
+        let key = (bits >> 32) as u32;
+        let session = |side| Token::Session {
+            key,
+            epoch: (bits >> 12) as u32 & crate::table::EPOCH_MASK,
+            attempt: (bits >> 4) as u8,
+            side,
+        };
+        match bits & 0xF {
+            0 => Token::Wake,
+            1 => Token::Listener(key),
+            2 => session(Side::Client),
+            _ => session(Side::Node),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_survives_packing() {
+        for token in [
+            Token::Wake,
+            Token::Listener(70_000),
+            Token::Session { key: u32::MAX, epoch: crate::table::EPOCH_MASK, attempt: 255, side: Side::Node },
+            Token::Session { key: 0, epoch: 1, attempt: 0, side: Side::Client },
+        ] {
+            assert_eq!(Token::unpack(token.pack()), token);
+        }
+    }
+}

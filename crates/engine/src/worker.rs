@@ -1,0 +1,278 @@
+//! One worker: a thread with its own event loop, its own listening sockets, its own sessions. It
+//! shares counts and the plan with the others, and waits for none of them.
+//!
+//! The way of a connection: `accept.rs` takes it in, `sessions.rs` carries out what
+//! `protobalance_core::session` decides, `relay.rs` moves its bytes.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+use protobalance_core::failover::Circumstances;
+use protobalance_core::moment::Moment;
+use protobalance_core::session::Event;
+use rustix::event::epoll;
+use rustix::io::Errno;
+
+use crate::accept::Doors;
+use crate::clock::{Clock, unix_seconds};
+use crate::decisions::Decisions;
+use crate::events::{Events, clear};
+use crate::plan::Plan;
+use crate::relay::BUFFER;
+use crate::report::{DecisionReport, SessionReport};
+use crate::session_log::SessionLog;
+use crate::table::Table;
+use crate::timer::Timer;
+use crate::token::Token;
+
+/// Sessions report the bytes they moved to their nodes at least this often.
+const COUNT_ROUND: Duration = Duration::from_millis(100);
+const EVENTS_PER_WAKE: usize = 512;
+
+/// What the control plane asks of a worker. Answers go through the channel that comes with it.
+pub(crate) enum Command {
+    Plan(Arc<Plan>, Sender<()>),
+    Sessions(SessionQuery, Sender<Vec<SessionReport>>),
+    Decisions {
+        listener: String,
+        client: String,
+        limit: usize,
+        answer: Sender<Vec<DecisionReport>>,
+    },
+    /// Take in what waits at the listeners, then close them.
+    Drain(Sender<()>),
+    Stop,
+}
+
+/// Which sessions are asked for; empty strings match all.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionQuery {
+    pub(crate) listener: String,
+    pub(crate) node: String,
+    pub(crate) client: String,
+    pub(crate) limit: usize,
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) events: Arc<Events>,
+    pub(crate) log: SessionLog,
+    pub(crate) max_sessions: u64,
+    pub(crate) active: AtomicU64,
+}
+
+/// One worker's counts, for the snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct WorkerCounts {
+    pub(crate) alive: AtomicBool,
+    pub(crate) active: AtomicU64,
+    pub(crate) opened: AtomicU64,
+    pub(crate) buffered: AtomicU64,
+    pub(crate) paused: AtomicBool,
+}
+
+/// A worker's state; lives on its thread.
+pub(crate) struct Worker {
+    pub(crate) index: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) counts: Arc<WorkerCounts>,
+    pub(crate) epoll: OwnedFd,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) doors: Doors,
+    pub(crate) table: Table,
+    pub(crate) timer: Timer,
+    pub(crate) decisions: Decisions,
+    pub(crate) buffer: Box<[u8]>,
+    /// Bytes held for sinks that would not take them, over all sessions.
+    pub(crate) held: usize,
+    /// Sessions whose turn was up while there was more.
+    pub(crate) unfinished: Vec<u32>,
+    /// Sessions with bytes not yet counted for their nodes.
+    pub(crate) dirty: Vec<u32>,
+    pub(crate) count_at: Moment,
+    /// The time and the randomness of this batch of events.
+    pub(crate) at: Circumstances,
+    random: u64,
+    commands: Receiver<Command>,
+    wake: Arc<OwnedFd>,
+    stopping: bool,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        counts: Arc<WorkerCounts>,
+        commands: Receiver<Command>,
+        wake: Arc<OwnedFd>,
+        seed: u64,
+    ) -> Result<Worker, Errno> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &*wake, epoll::EventData::new_u64(Token::Wake.pack()), epoll::EventFlags::IN)?;
+        let now = shared.clock.now();
+        Ok(Worker {
+            index,
+            counts,
+            epoll,
+            plan: Arc::new(Plan { generation: 0, listeners: vec![], routes: vec![], withdraws: false }),
+            doors: Doors::default(),
+            table: Table::default(),
+            timer: Timer::new(now),
+            decisions: Decisions::default(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            held: 0,
+            unfinished: Vec::new(),
+            dirty: Vec::new(),
+            count_at: Moment::NEVER,
+            at: Circumstances { now, unix_now: unix_seconds(), random: seed },
+            random: seed | 1,
+            shared,
+            commands,
+            wake,
+            stopping: false,
+        })
+    }
+
+    /// Runs until told to stop.
+    pub(crate) fn run(&mut self) {
+        let mut events = Vec::with_capacity(EVENTS_PER_WAKE);
+        let mut due = Vec::new();
+        while !self.stopping {
+            self.wait(&mut events);
+            self.look_at_the_clock();
+            for event in events.drain(..) {
+                let flags = event.flags;
+                match Token::unpack(event.data.u64()) {
+                    Token::Wake => self.obey(),
+                    Token::Listener(place) => self.accept(place as usize),
+                    Token::Session { key, epoch, attempt, side } => {
+                        if self.table.epoch(key) == epoch {
+                            self.on_socket_event(key, attempt, side, flags);
+                        }
+                    }
+                }
+            }
+            for key in std::mem::take(&mut self.unfinished) {
+                self.pump_both(key);
+            }
+            self.timer.expire(self.at.now, &mut due);
+            for key in due.drain(..) {
+                self.on_timer(key);
+            }
+            self.reopen_doors();
+            self.count_bytes();
+        }
+    }
+
+    /// A new random number for every choice (xorshift64*: fast, and good enough to spread clients).
+    pub(crate) fn draw(&mut self) -> Circumstances {
+        self.random ^= self.random >> 12;
+        self.random ^= self.random << 25;
+        self.random ^= self.random >> 27;
+        self.at.random = self.random.wrapping_mul(0x2545_F491_4F6C_DD1D);
+        self.at
+    }
+
+    fn wait(&mut self, events: &mut Vec<epoll::Event>) {
+        let now = self.at.now;
+        let sleep = if self.unfinished.is_empty() {
+            let count = (self.count_at != Moment::NEVER).then(|| self.count_at.since(now));
+            [self.timer.sleep(now), count, self.doors.sleep(now)].into_iter().flatten().min()
+        } else {
+            Some(Duration::ZERO)
+        };
+        let timeout = sleep.and_then(|sleep| rustix::time::Timespec::try_from(round_up(sleep)).ok());
+        // An interrupted wait is a wait that found nothing.
+        let _ = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), timeout.as_ref());
+    }
+
+    fn look_at_the_clock(&mut self) {
+        self.at.now = self.shared.clock.now();
+        self.at.unix_now = unix_seconds();
+    }
+
+    fn obey(&mut self) {
+        clear(&*self.wake);
+        // An asker who has gone away needs no answer.
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Plan(plan, done) => {
+                    self.adopt(plan);
+                    let _ = done.send(());
+                }
+                Command::Sessions(query, answer) => {
+                    let _ = answer.send(self.session_reports(&query));
+                }
+                Command::Decisions { listener, client, limit, answer } => {
+                    let _ = answer.send(self.decisions.matching(&listener, &client, limit, self.at.now));
+                }
+                Command::Drain(done) => {
+                    self.close_doors(&[]);
+                    let _ = done.send(());
+                }
+                Command::Stop => self.stop(),
+            }
+        }
+    }
+
+    fn adopt(&mut self, plan: Arc<Plan>) {
+        self.plan = plan;
+        self.change_doors();
+        if self.plan.withdraws {
+            for key in self.table.keys() {
+                self.step(key, Event::AdminStateChanged);
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        self.close_doors(&[]);
+        for key in self.table.keys() {
+            self.step(key, Event::Stopped);
+            self.finish(key);
+        }
+        self.stopping = true;
+    }
+
+    fn count_bytes(&mut self) {
+        if self.at.now < self.count_at {
+            return;
+        }
+        for key in std::mem::take(&mut self.dirty) {
+            if let Some(pair) = self.table.get_mut(key) {
+                pair.dirty = false;
+                count(pair, self.at.now);
+            }
+        }
+        self.count_at = Moment::NEVER;
+        self.counts.buffered.store(self.held as u64, Relaxed);
+    }
+
+    /// Puts the session on the list of those whose bytes are to be counted.
+    pub(crate) fn mark_dirty(&mut self, key: u32) {
+        self.dirty.push(key);
+        if self.count_at == Moment::NEVER {
+            self.count_at = self.at.now.after(COUNT_ROUND);
+        }
+    }
+}
+
+/// Counts a session's bytes for its node.
+pub(crate) fn count(pair: &mut crate::pair::Pair, now: Moment) {
+    let (to_node, to_client) = pair.take_uncounted();
+    if let Some(node) = pair.session.node()
+        && to_node + to_client > 0
+    {
+        node.relayed(to_node, to_client, now);
+    }
+}
+
+/// epoll counts whole milliseconds; rounding down would wake it in vain.
+fn round_up(sleep: Duration) -> Duration {
+    Duration::from_millis(sleep.as_micros().div_ceil(1000) as u64)
+}

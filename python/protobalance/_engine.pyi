@@ -1,0 +1,43 @@
+"""The compiled boundary: few, coarse calls. Payloads are JSON (bytes of UTF-8)."""
+
+from typing import final
+
+class EngineError(Exception):
+    """The engine refused. `kind` is one of: plan, bind, state, log, argument, stopped."""
+
+    kind: str
+    where: str
+    message: str
+
+@final
+class Engine:
+    """Workers and their sockets. Every method releases the GIL while it waits."""
+
+    def __new__(cls, workers: int = 0, max_sessions: int = 0, inherited: list[int] = ...) -> "Engine":
+        """Start `workers` threads (0: one per core). `max_sessions` 0: what the descriptor limit
+        allows. `inherited`: listening descriptors handed over by the service manager."""
+    @property
+    def event_fd(self) -> int:
+        """Readable while `take_events` has something."""
+    def apply(self, plan: bytes) -> int:
+        """Carry out a plan (crates/engine/src/spec.rs), all or nothing; its generation."""
+    def set_load_ratings(self, cluster: str, ratings: dict[str, float]) -> None:
+        """Publish load ratings by node name."""
+    def report_check(self, cluster: str, node: str, failure: str) -> None:
+        """The outcome of an active check; `failure` is empty on success."""
+    def snapshot(self) -> bytes:
+        """Counts and states of everything."""
+    def sessions(self, listener: str, node: str, client: str, limit: int) -> bytes:
+        """Sessions that match (empty matches all; node as cluster/node), longest-lived first, at most `limit` per worker."""
+    def decisions(self, listener: str, client: str, limit: int) -> bytes:
+        """The last recorded decisions that match, newest first."""
+    def would_go(self, listener: str, client: str) -> bytes:
+        """Where a client would go now, and why; changes nothing."""
+    def take_events(self) -> bytes:
+        """Events since the last call: node up and down, worker lost, limits reached."""
+    def reopen_session_log(self) -> None:
+        """Open the session log's file anew (after a rotation)."""
+    def drain(self) -> None:
+        """Accept what is queued, then close the listeners; sessions go on."""
+    def stop(self) -> None:
+        """End all sessions (resets), stop the workers. Idempotent."""
