@@ -1,0 +1,108 @@
+"""The admin socket: one path, one owner. It is never taken from a balancer that answers on it, and
+only its user may connect to it from the moment it exists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from protobalance.control.refusal import Refused
+
+BACKLOG = 64
+PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path, without the final zero (unix(7))
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[socket.socket]:
+    """A listening socket at `path`, removed again at the end if it is still ours."""
+    with _claim(path) as listening:
+        made = path.lstat()
+        try:
+            yield listening
+        finally:
+            _remove_if_same(path, made)
+
+
+def _remove_if_same(path: Path, made: os.stat_result) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(path.lstat(), made):
+            path.unlink()
+
+
+def _claim(path: Path) -> socket.socket:
+    name = os.fsencode(path)
+    if len(name) > PATH_LIMIT or b"\0" in name:
+        raise Refused(
+            "invalid",
+            f"the path is longer than {PATH_LIMIT} bytes or has a zero byte in it",
+            str(path),
+            "choose another one with --socket",
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _only_starter(path.parent):
+            _remove_stale(path)
+            return _listen(path)
+    except OSError as error:
+        raise Refused(
+            "engine",
+            f"no admin socket can be made here: {error.strerror}",
+            str(path),
+            "choose another with --socket",
+        ) from error
+
+
+@contextlib.contextmanager
+def _only_starter(directory: Path) -> Iterator[None]:
+    """Two balancers starting at once must not both find the same stale socket and each remove the other's."""
+    held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def _remove_stale(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise Refused(
+            "conflict", "there is something else than a socket here", str(path), "choose another path"
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.settimeout(1.0)  # a connect to a Unix socket waits only where a full queue is being served
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except TimeoutError:
+            pass
+    raise Refused(
+        "conflict",
+        "another balancer answers here",
+        str(path),
+        f"stop it, or choose another path with --socket; to see it: protobalance status --socket {path}",
+    )
+
+
+def _listen(path: Path) -> socket.socket:
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        # Linux gives the file the mode of the socket's own inode: it is private from its first moment.
+        os.fchmod(listening.fileno(), 0o600)
+        listening.bind(str(path))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
