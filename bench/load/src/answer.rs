@@ -60,7 +60,8 @@ pub(crate) struct Persona {
     pub(crate) mode: Mode,
     /// For `http` the length of a body, for `source` of all it sends.
     pub(crate) bytes: u64,
-    /// It ends its direction after having given back so many bytes; 0 for when the client does.
+    /// It ends its direction when it gave back exactly so many bytes; else when the client does. Short
+    /// sessions can thus end by the node beside long ones of another size.
     pub(crate) close_after: u64,
     /// What it sends, if it is a source.
     pub(crate) pattern: Rc<Pattern>,
@@ -113,7 +114,7 @@ impl Answer {
                 self.say_name();
                 self.out.extend_from_slice(bytes);
                 self.count += bytes.len() as u64;
-                self.closing |= self.persona.close_after > 0 && self.count >= self.persona.close_after;
+                self.closing |= self.count == self.persona.close_after;
             }
         }
     }

@@ -1,0 +1,70 @@
+"""Real servers for the whole run, each started when the first test asks for it; and their last words in the
+report of a test that failed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from peers.dovecot import Dovecot
+from peers.dovecot import dovecot as run_dovecot
+from peers.nginx import Nginx
+from peers.nginx import nginx as run_nginx
+from peers.postfix import Postfix
+from peers.postfix import postfix as run_postfix
+from peers.process import Peer
+from peers.redis import Redis
+from peers.redis import redis as run_redis
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for argument in getattr(item, "funcargs", {}).values():
+            for one in argument if isinstance(argument, list) else [argument]:
+                peer: Any = getattr(one, "peer", None)
+                if isinstance(peer, Peer):
+                    report.sections.append((f"log of {peer.name}", peer.log_tail()))
+    return report
+
+
+@pytest.fixture(scope="session")
+def nginx() -> Iterator[Nginx]:
+    """Three web nodes."""
+    with run_nginx(3) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postfixes() -> Iterator[list[Postfix]]:
+    """Two mail servers that accept mail."""
+    _need_root()
+    with run_postfix("mx1") as one, run_postfix("mx2") as two:
+        yield [one, two]
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    """One mail server that mail is read from."""
+    _need_root()
+    with run_dovecot() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """One key-value store."""
+    with run_redis() as running:
+        yield running
+
+
+def _need_root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("Postfix and Dovecot start their parts under several users: this needs root")

@@ -1,0 +1,94 @@
+"""Six of ten nodes fail, each in its own way, and no client of 100,000 notices (laws 2, 3 and 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from peers import pbload
+from peers.process import Address
+from peers.wish import Config, wish
+from protobalance import Balancer
+
+CONNECTIONS = 100_000
+BYTES = 64
+
+
+@contextmanager
+def ten_nodes(mode: str) -> Iterator[tuple[Mapping[str, Address], set[str]]]:
+    """Ten nodes, good ones last, so that the bad ones are met first; and the names of the four good ones."""
+    with ExitStack() as stack:
+        nodes: dict[str, Address] = {}
+        for bad, count in (("refuse", 3), ("blackhole", 1), ("close", 1), ("reset", 1)):
+            nodes |= stack.enter_context(pbload.nodes(bad, count))
+        good = stack.enter_context(pbload.nodes(mode, 4, close_after=BYTES))
+        yield nodes | good, set(good)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "limits"),
+    [
+        ("server-first", "greet", {}),
+        ("idle-then-speak", "echo", {}),
+        # Bytes that were written can be written again only where the operator said that this is harmless.
+        ("client-first", "echo", {"replay_unanswered": True}),
+    ],
+    ids=["server-first", "idle-then-speak", "client-first"],
+)
+def test_no_client_of_100000_notices_six_bad_nodes(kind: str, mode: str, limits: Config) -> None:
+    """Law 3, whoever speaks first: refused, timed out, closed and reset before any byte. Law 4: the bad ones
+    are tried again all the time, and fail all the time.
+    """
+    with ten_nodes(mode) as (nodes, good):
+        parallel = 1000 if kind == "idle-then-speak" else 64
+        options = {"kind": kind, "bytes": BYTES, "parallel": parallel, "ending": "node"}
+        with Balancer(wish(nodes, connect_timeout="100ms", retry_interval="200ms", **limits)) as balancer:
+            result = pbload.connect(balancer.address("in"), CONNECTIONS, **options)
+            failures = {node.name: node.failed for node in balancer.status().clusters[0].nodes}
+    assert result["errors"] == {}, result
+    assert result["ok"] == CONNECTIONS
+    assert set(result["nodes"]) == good
+    assert all((count > 0) == (name not in good) for name, count in failures.items()), failures
+
+
+def test_without_the_operators_leave_nothing_is_replayed() -> None:
+    """Law 3: bytes that went to a node which then closes are not sent to another."""
+    with (
+        pbload.nodes("close-after-read") as bad,
+        pbload.nodes("echo") as good,
+        Balancer(wish(bad | good)) as one,
+    ):
+        result = pbload.connect(one.address("in"), 10, parallel=1)
+        assert (result["ok"], result["errors"]) == (5, {"eof_early": 5})
+        one.apply(wish(bad | good, replay_unanswered=True))
+        assert pbload.connect(one.address("in"), 10, parallel=1)["errors"] == {}
+
+
+def test_fallbacks_come_first_and_in_order() -> None:
+    """Law 2: the policy's choice, then its fallback chain, then the others."""
+    with pbload.nodes("refuse") as bad, pbload.nodes("echo", 3, name="n") as good:
+        config = wish(bad | good)
+        config["clusters"]["c"]["nodes"]["refuse"] |= {"weight": 100, "fallbacks": ["n2", "n1"]}
+        for name in good:
+            config["clusters"]["c"]["nodes"][name]["weight"] = 0
+        with Balancer(config) as balancer:
+            address = balancer.address("in")
+            assert pbload.connect(address, 20)["nodes"] == {"n2": 20}
+            balancer.set_node("c/n2", "draining")
+            assert pbload.connect(address, 20)["nodes"] == {"n1": 20}
+            balancer.set_node("c/n1", "draining")
+            assert pbload.connect(address, 20)["nodes"] == {"n0": 20}
+
+
+def test_when_every_node_is_down_each_available_one_is_tried_once() -> None:
+    """Law 2, last resort; and a client that nobody can serve is told soon, never left hanging."""
+    with ExitStack() as stack:
+        nodes = stack.enter_context(pbload.nodes("refuse", 3)) | stack.enter_context(pbload.nodes("reset"))
+        with Balancer(wish(nodes, retry_interval="1h")) as balancer:
+            result = pbload.connect(balancer.address("in"), 20, kind="server-first", timeout_s=20)
+            assert result["ok"] == 0
+            assert "timeout" not in result["errors"], result
+            (listener,) = balancer.status().listeners
+            assert (listener.opened, listener.closed, listener.unserved) == (20, 20, 20)

@@ -1,0 +1,93 @@
+"""Limits refuse by policy, not by accident (law 9), and back pressure is bounded (law 8)."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from peers import pbload
+from peers.joined import PATIENCE
+from peers.process import Address, text_of, wait_until
+from peers.wish import Config, wish
+from protobalance import Balancer
+
+LIMIT = 10
+
+
+def limited(whose: str, nodes: dict[str, Address]) -> Config:
+    """A configuration in which the listener or the engine has a limit."""
+    config = wish(nodes)
+    config["engine"] = {"workers": 2}
+    owner = config["listeners"]["in"] if whose == "listener" else config["engine"]
+    owner["max_sessions"] = LIMIT
+    return config
+
+
+@pytest.mark.parametrize("whose", ["listener", "engine"])
+def test_who_does_not_fit_waits_and_is_served_when_there_is_room(whose: str) -> None:
+    """Law 9: at the limit the listener stops accepting, and recovers by itself."""
+    with pbload.nodes("greet", name="n") as nodes, Balancer(limited(whose, nodes)) as balancer:
+        address = balancer.address("in")
+        clients = [socket.create_connection(address, timeout=PATIENCE) for _ in range(LIMIT)]
+        assert {client.recv(2) for client in clients} == {b"n\n"}
+        waiting = socket.create_connection(address, timeout=PATIENCE)
+        clients.pop().close()
+        assert waiting.recv(2) == b"n\n"
+        for client in [*clients, waiting]:
+            client.close()
+        wait_until(lambda: balancer.status().active == 0, "all sessions have ended")
+
+
+def test_a_full_node_is_passed_over_until_it_has_room() -> None:
+    """Law 9, for a node's own limit."""
+    with pbload.nodes("greet", name="n") as nodes, pbload.nodes("greet", name="r") as rest:
+        config = wish(nodes | rest)
+        config["clusters"]["c"]["nodes"]["n"]["max_sessions"] = LIMIT
+        config["clusters"]["c"]["nodes"]["r"]["weight"] = 0
+        with Balancer(config) as balancer, ExitStack() as open_clients:
+
+            def answer() -> bytes:
+                client = socket.create_connection(balancer.address("in"), timeout=PATIENCE)
+                open_clients.enter_context(client)
+                return client.recv(1)
+
+            assert [answer() for _ in range(LIMIT + 3)] == [b"n"] * LIMIT + [b"r"] * 3
+            open_clients.close()
+            wait_until(lambda: balancer.status().active == 0, "all sessions have ended")
+            assert answer() == b"n"
+
+
+@pytest.mark.parametrize("whose", ["listener", "engine"])
+def test_a_crowd_at_the_limit_is_served_in_turns(whose: str) -> None:
+    """Law 9: never more than the limit, and nobody is refused."""
+    options = {"kind": "server-first", "parallel": 100, "ending": "node", "connections": 5000}
+    with (
+        pbload.nodes("greet", name="n", close_after=64) as nodes,
+        Balancer(limited(whose, nodes)) as balancer,
+        pbload.started("connect", target=text_of(balancer.address("in")), **options) as crowd,
+    ):
+        most = 0
+        while crowd.child.poll() is None:
+            most = max(most, balancer.status().active)
+        result = crowd.line()
+        assert (result["errors"], result["ok"]) == ({}, 5000)
+        assert 0 < most <= LIMIT
+
+
+def test_a_slow_reader_does_not_hold_up_the_others() -> None:
+    """Law 8: one side that does not read stops only its own session."""
+    with pbload.nodes("echo", name="n", close_after=64) as short, pbload.nodes("echo", name="m") as endless:
+        config = wish(endless)
+        config["listeners"]["short"] = {"bind": "127.0.0.1:0", "cluster": "short"}
+        config["clusters"]["short"] = wish(short)["clusters"]["c"]
+        config["engine"] = {"workers": 1}
+        with Balancer(config) as balancer:
+            target = text_of(balancer.address("in"))
+            with pbload.started("bulk", target=target, connections=4, bytes=30_000_000) as stuck:
+                assert stuck.line()["standstill"] < 4 * 30_000_000
+                result = pbload.connect(balancer.address("short"), 2000, ending="node")
+                assert (result["errors"], result["ok"]) == ({}, 2000)
+                done = stuck.result()
+            assert (done["errors"], done["bytes_received"]) == ({}, 4 * 30_000_000)

@@ -1,0 +1,96 @@
+"""The load tool: nodes that answer or fail as told, and clients that check every byte.
+
+Built once per test run by cargo, which does nothing if it is built already.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from peers.process import Address, address_of, text_of
+
+ROOT = Path(__file__).parents[2]
+
+
+@functools.cache
+def program() -> str:
+    """The built program's path."""
+    command = ["cargo", "build", "--release", "-p", "protobalance-load", "--message-format=json", "--quiet"]
+    built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    artifacts = [json.loads(line) for line in built.stdout.splitlines()]
+    return next(str(artifact["executable"]) for artifact in artifacts if artifact.get("executable"))
+
+
+class Run:
+    """A run of the tool: it prints lines, and hears lines until its input is closed."""
+
+    def __init__(self, subcommand: str, options: dict[str, object]) -> None:
+        words = [
+            word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))
+        ]
+        self.child = subprocess.Popen(
+            [program(), subcommand, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def line(self) -> dict[str, Any]:
+        """The next line it prints."""
+        assert self.child.stdout
+        text = self.child.stdout.readline()
+        assert text, f"pbload ended with {self.child.wait()}"
+        parsed: dict[str, Any] = json.loads(text)
+        return parsed
+
+    def mark(self) -> int:
+        """Begin a new epoch of a churn: its number, once every later connection counts to it."""
+        assert self.child.stdin
+        self.child.stdin.write("\n")
+        self.child.stdin.flush()
+        return int(self.line()["epoch"])
+
+    def tell_end(self) -> None:
+        """Close its input: the clients finish, the nodes end."""
+        assert self.child.stdin
+        self.child.stdin.close()
+
+    def result(self) -> dict[str, Any]:
+        """Its last word, after its input was closed."""
+        self.tell_end()
+        answer = self.line()
+        self.child.wait()
+        return answer
+
+
+@contextmanager
+def started(subcommand: str, **options: object) -> Iterator[Run]:
+    """A run that is over when the `with` is."""
+    run = Run(subcommand, options)
+    try:
+        yield run
+    finally:
+        if run.child.poll() is None:
+            run.child.kill()
+        # Waits for the child and closes both pipes.
+        run.child.communicate()
+
+
+@contextmanager
+def nodes(mode: str, count: int = 1, **options: object) -> Iterator[dict[str, Address]]:
+    """`count` nodes of one mode: their addresses by the names they call themselves."""
+    with started("node", mode=mode, count=count, **options) as run:
+        yield {name: address_of(text) for name, text in run.line().items()}
+
+
+def connect(target: Address, connections: int, **options: object) -> dict[str, Any]:
+    """So many conversations, and what became of them."""
+    with started("connect", target=text_of(target), connections=connections, **options) as run:
+        return run.line()
