@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST_SOURCES := $(shell find crates bench/load -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 ENGINE := $(VENV)/.engine-release
+LOAD := target/release/pbload
 
-.PHONY: demo test build lint fmt wheel peers clean help
+.PHONY: help demo test build lint fmt wheel peers lock clean
 
 help:
 	@echo 'make demo   build, then show a balancer at work'
@@ -30,3 +31,43 @@ $(VENV)/.dependencies: requirements.lock
 $(ENGINE): $(VENV)/.dependencies $(RUST_SOURCES) pyproject.toml
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/maturin develop --release --locked --quiet
 	@touch $@
+
+# The load generator that tests drive.
+$(LOAD): $(RUST_SOURCES)
+	cargo build --quiet --release --locked --package protobalance-load
+
+# Rust first: its tests are quick and name the culprit more closely.
+test: build $(LOAD) peers
+	cargo test --quiet --locked --workspace --exclude protobalance-python
+	$(BIN)/pytest
+
+# The real services that tests start: nginx, Postfix, Dovecot, Redis.
+peers:
+	tests/install-peers
+
+lint: build
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest protobalance._engine --ignore-disjoint-bases
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.dependencies
+	cargo fmt --all
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+
+wheel: $(VENV)/.dependencies
+	$(BIN)/maturin build --release --locked --out dist
+
+# Pins anew what requirements.in names and all it brings.
+lock:
+	rm -rf .make/lock && $(PYTHON) -m venv .make/lock
+	.make/lock/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.in
+	.make/lock/bin/python -m pip freeze > requirements.lock
+	rm -rf .make/lock
+
+clean:
+	rm -rf target $(VENV) dist .make python/protobalance/*.so

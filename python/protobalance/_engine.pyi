@@ -2,6 +2,8 @@
 
 from typing import final
 
+__all__ = ["Engine", "EngineError"]
+
 class EngineError(Exception):
     """The engine refused. `kind` is one of: plan, bind, state, log, argument, stopped."""
 
