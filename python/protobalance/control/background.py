@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from protobalance.config.model import Check, Cluster, Config, LoadRating
 from protobalance.config.plan import hostnames
 from protobalance.control.health import check
-from protobalance.control.load_ratings import NodeStats, Rater, rater
+from protobalance.control.load_ratings import NodeStats, Rater
+from protobalance.control.rating_agent import AgentRater
+from protobalance.control.rating_function import FunctionRater
 from protobalance.control.running import Running
 from protobalance.control.supervisor import Supervisor
 
@@ -120,9 +122,16 @@ class Background:
                 return settings.interval, lambda: check_round(running, cluster, settings)
             case Rate(cluster, settings):
                 rates = rater(cluster, settings)
-                if rates is None:
-                    raise AssertionError(f"{cluster} has no rating from outside")
                 return settings.interval, lambda: rating_round(running, cluster, rates)
+
+
+def rater(cluster: str, settings: LoadRating) -> Rater:
+    """Where a cluster's ratings come from, other than the engine's own expression."""
+    if settings.function is not None:
+        return FunctionRater(cluster, settings.function, settings.timeout)
+    if settings.agent is not None:
+        return AgentRater(settings.agent, settings.timeout)
+    raise AssertionError(f"{cluster} is rated by the engine itself")  # `chores` leaves it out
 
 
 async def resolve_round(running: Running, cluster_name: str) -> None:

@@ -6,7 +6,7 @@ down at present.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from protobalance.control.report import AttemptReport, CandidateReport, DecisionReport
 
@@ -29,26 +29,25 @@ _SKIPPED = {"weight-0": "weight 0", "tried": "tried before", "full": "at max_ses
 NodeKey = tuple[str, str]
 
 
-def sentence(decision: DecisionReport, down: Mapping[NodeKey, str] | None = None) -> str:
-    """One line for one decision. `down`: what to say of a node that is down, by cluster and node."""
-    said_of_down = down or {}
-    attempts = decision.attempts
-    if not attempts:
-        others = _others(decision, "", said_of_down)
-        verb = "would find" if _hypothetical(decision) else "found"
-        return f"{decision.client} {verb} no node of {decision.cluster}{others}"
-    last = attempts[-1]
+def sentence(decision: DecisionReport) -> str:
+    """One line for a decision that was carried out."""
+    if not decision.attempts:
+        return f"{decision.client} found no node of {decision.cluster}{_others(decision, '', {})}"
+    last = decision.attempts[-1]
     if last.failure:
-        tried = ", ".join(f"{attempt.node} {_failure(attempt)}" for attempt in attempts)
-        return f"{decision.client} was served by no node of {decision.cluster}: {tried}"
-    verb = "would go" if _hypothetical(decision) else "went"
-    reason = _reason(decision, said_of_down)
-    return f"{decision.client} {verb} to node {last.node}: {reason}"
+        return f"{decision.client} was served by no node of {decision.cluster}: {_tried(decision.attempts)}"
+    return f"{decision.client} went to node {last.node}: {_reason(decision, {})}"
 
 
-def _hypothetical(decision: DecisionReport) -> bool:
-    # Nothing was attempted in earnest: no attempt took time, and the record is of this moment.
-    return decision.age_ms == 0 and all(attempt.after_ms == 0 for attempt in decision.attempts)
+def forecast(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
+    """One line for a decision that would be taken now. `down`: what to say of nodes that are down."""
+    if not decision.attempts:
+        return f"{decision.client} would find no node of {decision.cluster}{_others(decision, '', down)}"
+    return f"{decision.client} would go to node {decision.attempts[-1].node}: {_reason(decision, down)}"
+
+
+def _tried(attempts: Sequence[AttemptReport]) -> str:
+    return ", ".join(f"{attempt.node} {_failure(attempt)}" for attempt in attempts)
 
 
 def _failure(attempt: AttemptReport) -> str:
@@ -57,7 +56,7 @@ def _failure(attempt: AttemptReport) -> str:
 
 def _reason(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
     *failed, last = decision.attempts
-    after = "".join(f", after {attempt.node} {_failure(attempt)}" for attempt in failed)
+    after = f"; tried before: {_tried(failed)}" if failed else ""
     match last.why:
         case "affinity":
             return f"home by affinity{after}"

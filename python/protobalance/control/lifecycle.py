@@ -8,6 +8,7 @@ ends them now; SIGUSR1 opens the session log anew.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -45,6 +46,9 @@ def serve(
     imports the admin interface, once traffic flows.
     """
     path = origin if isinstance(origin, Path) else None
+    if path is not None:
+        # Rating functions may stand beside the file that names them; what is installed comes first.
+        sys.path.append(str(path.resolve().parent))
     config = configuration.load(origin) if isinstance(origin, Path) else origin
     admin_path = socket_path(config) if callable(socket_path) else socket_path
     around = surroundings or Surroundings()

@@ -10,11 +10,10 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
 
 from protobalance.config.model import Config, Node
 from protobalance.config.plan import hostnames, numeric_address
-from protobalance.control.lone_call import LoneCall, Overdue
+from protobalance.control.lone_call import LoneCall, Outcome, Overdue
 
 LookUp = Callable[[str], list[str]]
 
@@ -63,7 +62,7 @@ class Names:
 
         What has not answered by then stays unresolved and is left to the refresh.
         """
-        pending: dict[str, Future[list[str]]] = {}
+        pending: dict[str, Outcome[list[str]]] = {}
         for host in sorted(set(hosts)):
             if host not in self._addresses:
                 try:
@@ -72,8 +71,7 @@ class Names:
                     self._problems[host] = "no answer yet"
         deadline = time.monotonic() + bound
         for host, call in pending.items():
-            wait([call], max(0.0, deadline - time.monotonic()))
-            self._note(host, call)
+            self._note(host, call, max(0.0, deadline - time.monotonic()))
 
     async def refresh(self, host: str, bound: float = REFRESH_TIMEOUT) -> bool:
         """Resolve `host` anew; whether its address is now another."""
@@ -96,16 +94,16 @@ class Names:
     def _call(self, host: str) -> LoneCall[list[str]]:
         return self._calls.setdefault(host, LoneCall(f"resolve {host}"))
 
-    def _start(self, host: str) -> Future[list[str]]:
+    def _start(self, host: str) -> Outcome[list[str]]:
         return self._call(host).start(lambda: self._look_up(host))
 
-    def _note(self, host: str, call: Future[list[str]]) -> None:
-        if not call.done():
+    def _note(self, host: str, call: Outcome[list[str]], bound: float) -> None:
+        try:
+            self._keep(host, call.result(bound))
+        except Overdue:
             self._problems[host] = "no answer yet"
-        elif (error := call.exception()) is not None:
+        except (OSError, UnicodeError) as error:
             self._problems[host] = _words(error)
-        else:
-            self._keep(host, call.result())
 
     def _keep(self, host: str, found: list[str]) -> bool:
         if not found:

@@ -7,7 +7,7 @@ from protobalance.control.answers import ExplainedDecision, Explanation, Session
 from protobalance.control.changes import find_listener, find_node
 from protobalance.control.engine_events import EngineEvents
 from protobalance.control.engine_port import EnginePort
-from protobalance.control.explain import NodeKey, sentence, span
+from protobalance.control.explain import NodeKey, forecast, sentence, span
 from protobalance.control.in_force import InForce
 from protobalance.control.refusal import Refused
 from protobalance.control.report import NodeReport, Snapshot
@@ -38,7 +38,7 @@ def explain(
     down = _down_now(snapshot, events)
     return Explanation(
         recorded=[ExplainedDecision(sentence(decision), decision) for decision in recorded],
-        now=[ExplainedDecision(f"{each.listener}: {sentence(each, down)}", each) for each in now],
+        now=[ExplainedDecision(f"{each.listener}: {forecast(each, down)}", each) for each in now],
     )
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from protobalance.config.model import LoadRating
-from protobalance.control.background import rating_round
-from protobalance.control.load_ratings import NodeStats, Rater, rater
+from protobalance.control.background import rater, rating_round
+from protobalance.control.load_ratings import NodeStats, Rater
 from unit.control.conftest import FILE, World
 
 RATED = FILE.replace(
@@ -35,9 +35,7 @@ def install() -> Iterator[Callable[[object], None]]:
 
 
 def function_rater(timeout: float = 60.0) -> Rater:
-    made = rater("web", LoadRating(function="my_ratings:load", timeout=timeout))
-    assert made is not None
-    return made
+    return rater("web", LoadRating(function="my_ratings:load", timeout=timeout))
 
 
 def one_round(world: World, rates: Rater) -> None:

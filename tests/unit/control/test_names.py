@@ -46,8 +46,9 @@ def test_a_new_address_makes_a_new_plan_and_a_rotation_does_not(world: World) ->
 def test_a_name_server_that_fails_changes_nothing(world: World) -> None:
     world.addresses["a.internal"] = ["192.0.2.7"]
     supervisor = world.supervisor(NAMED)
-    for answer in ({}, {"a.internal": []}):
-        world.addresses = dict(answer)
+    answers: list[dict[str, list[str]]] = [{}, {"a.internal": []}]
+    for answer in answers:
+        world.addresses = answer
         asyncio.run(resolve_round(supervisor.running, "web"))
         assert supervisor.status().name_problems
     world.rewrite(("weight = 2", "weight = 3"))

@@ -1,4 +1,5 @@
-"""Nodes that report their own load: one number, over TCP (one line) or over HTTP (JSON).
+"""Load ratings that nodes report themselves, through an agent beside each: one number, over TCP (one line)
+or over HTTP (JSON).
 
 Whatever a node says is read within bounds and refused if it is no number; a node's nonsense is the
 node's fault and named as such.
@@ -8,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
+from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
+
+from protobalance.config.addresses import UNIX, bracketed, split_host_port
+from protobalance.control.load_ratings import NodeStats, Rated, finite_number
 
 MOST_BYTES = 64 * 1024  # an answer is one number; more is no agent
 
@@ -20,15 +24,44 @@ class BadAnswer(Exception):  # noqa: N818 - the node's fault, not a failure of o
     """What the agent said is no load rating."""
 
 
-def finite_number(value: object) -> float | None:
-    """`value` as a load rating: a real, finite number, zero or more; else `None`."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
+class AgentRater:
+    """Asks the agent beside each node, all at once."""
+
+    def __init__(self, template: str, timeout: float) -> None:
+        self.source = template
+        self._timeout = timeout
+
+    async def rate(self, nodes: Mapping[str, NodeStats]) -> Rated:
+        names = [name for name, stats in nodes.items() if stats.address]
+        answers = await asyncio.gather(*(self._ask(nodes[name]) for name in names))
+        ratings: dict[str, float] = {}
+        problems: dict[str, str] = {}
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, float):
+                ratings[name] = answer
+            else:
+                kind, message = answer
+                problems[f"{name} {kind}"] = f"{name}: {message}"
+        return Rated(ratings, frozenset(problems), "; ".join(problems.values()))
+
+    async def _ask(self, node: NodeStats) -> float | tuple[str, str]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await ask(agent_url(self.source, node.address))
+        except TimeoutError:
+            return "hangs", f"no answer within {self._timeout:g} s"
+        except BadAnswer as error:
+            return "nonsense", str(error)
+        except OSError as error:
+            return "unreachable", error.strerror or str(error) or type(error).__name__
+        except ValueError as error:
+            return "invalid", f"{self.source} is no URL to ask: {error}"
+
+
+def agent_url(template: str, address: str) -> str:
+    """The agent's URL beside a node: `{host}` is the node's host; a Unix socket's is this machine."""
+    host = "127.0.0.1" if address.startswith(UNIX) else split_host_port(address)[0]
+    return template.replace("{host}", bracketed(host))
 
 
 async def ask(url: str) -> float:

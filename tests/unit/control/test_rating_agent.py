@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from protobalance.config.model import LoadRating
-from protobalance.control.agents import MOST_BYTES
-from protobalance.control.load_ratings import AgentRater, NodeStats, Rated, agent_url, rater
+from protobalance.control.load_ratings import NodeStats, Rated
+from protobalance.control.rating_agent import MOST_BYTES, AgentRater, agent_url
 
 
 def node(address: str) -> NodeStats:
@@ -83,4 +82,3 @@ def test_where_the_agent_is() -> None:
     assert agent_url(template, "192.0.2.1:80") == "tcp://192.0.2.1:9999"
     assert agent_url(template, "[2001:db8::1]:80") == "tcp://[2001:db8::1]:9999"
     assert agent_url(template, "unix:/run/a") == "tcp://127.0.0.1:9999"
-    assert rater("web", LoadRating(expression="active")) is None

@@ -1,0 +1,1 @@
+"""Where two languages meet, both sides are compared."""
