@@ -9,4 +9,5 @@ mod model;
 mod policies;
 mod rate;
 mod round_robin;
+mod session;
 mod shares;

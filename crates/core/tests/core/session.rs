@@ -1,0 +1,417 @@
+//! Sessions as traces: what happened, and what was to be done. Names of the laws are those of the
+//! design's section on the data path.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protobalance_core::affinity::{Affinity, OnFailover, Table};
+use protobalance_core::cluster::{Cluster, Limits};
+use protobalance_core::failover::{Circumstances, Trace, Why, preview};
+use protobalance_core::moment::Moment;
+use protobalance_core::node::{AdminState, Health, NodeState};
+use protobalance_core::policy;
+use protobalance_core::session::{
+    Action, CloseReason, Event, Failure, News, Phase, Session, Side, TimeLimits,
+};
+
+use crate::model;
+
+const LIMITS: TimeLimits = TimeLimits {
+    idle: Duration::from_secs(3600),
+    first_byte: Duration::ZERO,
+    half_close: Duration::from_secs(60),
+};
+const CLIENT: [u8; 4] = [203, 0, 113, 9];
+
+/// A cluster of nodes `a`, `b`, … and the clock.
+struct Stage {
+    cluster: Arc<Cluster>,
+    now: Moment,
+}
+
+/// A session on the stage; the actions are what the engine would see.
+struct Played {
+    session: Session,
+    action: Action,
+}
+
+impl Stage {
+    fn new(nodes: usize) -> Stage {
+        Stage::with(nodes, |_| {})
+    }
+
+    fn with(nodes: usize, change: impl FnOnce(&mut Cluster)) -> Stage {
+        let names: Vec<String> = (b'a'..).take(nodes).map(|name| char::from(name).to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let mut cluster = Cluster {
+            name: "c".into(),
+            nodes: names.iter().map(|name| model::node(name, 1)).collect(),
+            policy: policy::named("round-robin", &model::settings(&names)).expect("a policy"),
+            affinity: None,
+            limits: Limits {
+                connect_timeout: Duration::from_secs(2),
+                failover_timeout: Duration::from_secs(10),
+                retry_interval: Duration::from_secs(5),
+                early_close_window: Duration::from_secs(2),
+                replay_unanswered: false,
+            },
+            state: Arc::default(),
+        };
+        change(&mut cluster);
+        Stage { cluster: Arc::new(cluster), now: Moment(1_000_000) }
+    }
+
+    fn node(&self, name: &str) -> &NodeState {
+        let index = self.cluster.index_of(name).expect("a node of the stage");
+        &self.cluster.nodes[usize::from(index)].state
+    }
+
+    fn at(&self) -> Circumstances {
+        Circumstances { now: self.now, unix_now: 1_000_000 + (self.now.0 / 1_000_000) as u32, random: 7 }
+    }
+
+    fn open(&self) -> Played {
+        let client = IpAddr::from(CLIENT);
+        let (session, action) =
+            Session::open(client, Arc::clone(&self.cluster), self.at(), &mut Trace::empty());
+        Played { session, action }
+    }
+
+    fn later(&mut self, millis: u64) {
+        self.now = self.now.after(Duration::from_millis(millis));
+    }
+
+    fn active(&self) -> Vec<u32> {
+        self.cluster.nodes.iter().map(|node| node.state.active()).collect()
+    }
+}
+
+impl Played {
+    fn on(&mut self, stage: &Stage, event: Event) -> Action {
+        self.action = self.session.on(event, &LIMITS, stage.at());
+        self.action
+    }
+
+    fn node(&self) -> &str {
+        self.session.node().expect("an attempt").name()
+    }
+
+    fn attempts(&self) -> Vec<(String, Why, Option<Failure>)> {
+        self.session
+            .attempts()
+            .map(|attempt| (attempt.node.name().to_owned(), attempt.why, attempt.failure))
+            .collect()
+    }
+}
+
+fn end(reason: CloseReason, reset: bool) -> Action {
+    Action::End { reason, reset }
+}
+
+#[test]
+fn a_session_that_goes_well() {
+    let stage = Stage::new(2);
+    let mut played = stage.open();
+    assert_eq!(played.action, Action::Attempt(0));
+    assert_eq!(stage.active(), [1, 0]);
+    assert_eq!(played.on(&stage, Event::Connected), Action::Continue);
+    assert_eq!(played.on(&stage, Event::SpokeToNode), Action::Continue);
+    assert_eq!(played.on(&stage, Event::SpokeToClient), Action::Continue);
+    assert_eq!(played.session.phase(), Phase::Talking);
+    assert!(played.session.cluster().is_none(), "a session that can go nowhere else keeps no plan alive");
+    assert_eq!(played.on(&stage, Event::Closed(Side::Client)), Action::PassOn(Side::Client));
+    assert_eq!(played.on(&stage, Event::Closed(Side::Node)), Action::PassOn(Side::Node));
+    assert_eq!(played.on(&stage, Event::Finished), end(CloseReason::ClientClosed, false));
+    assert_eq!(stage.active(), [0, 0]);
+    assert_eq!(played.on(&stage, Event::Reset(Side::Node)), Action::Continue, "it ends once");
+}
+
+#[test]
+fn law_3_a_node_that_fails_before_any_byte_is_passed_over_unseen() {
+    for event in [
+        Event::Failed(Failure::Refused),
+        Event::Failed(Failure::Unreachable),
+        Event::Failed(Failure::TimedOut),
+        Event::Failed(Failure::Unresolved),
+    ] {
+        let stage = Stage::new(2);
+        let mut played = stage.open();
+        assert_eq!(played.on(&stage, event), Action::Attempt(1), "{event:?}");
+        assert!(matches!(stage.node("a").health(stage.now), Health::Down { .. }), "{event:?}");
+        assert_eq!(stage.active(), [0, 1]);
+    }
+    for event in [Event::Closed(Side::Node), Event::Reset(Side::Node), Event::Vanished(Side::Node)] {
+        let stage = Stage::new(2);
+        let mut played = stage.open();
+        played.on(&stage, Event::Connected);
+        assert_eq!(played.on(&stage, event), Action::Attempt(1), "{event:?}");
+        assert!(matches!(played.session.take_news()[..], [News::Down(..)]), "{event:?}");
+    }
+}
+
+#[test]
+fn law_3_after_the_first_byte_a_sessions_fate_is_its_nodes() {
+    for first in [Event::SpokeToNode, Event::SpokeToClient] {
+        let stage = Stage::new(2);
+        let mut played = stage.open();
+        played.on(&stage, Event::Connected);
+        played.on(&stage, first);
+        assert_eq!(played.on(&stage, Event::Reset(Side::Node)), end(CloseReason::NodeReset, true));
+        assert_eq!(
+            stage.node("a").health(stage.now),
+            Health::Up,
+            "a reset after bytes is no failure of the node"
+        );
+    }
+}
+
+#[test]
+fn law_3_a_client_that_leaves_brings_no_node_into_disrepute() {
+    let stage = Stage::new(2);
+    let mut played = stage.open();
+    played.on(&stage, Event::Connected);
+    assert_eq!(played.on(&stage, Event::Closed(Side::Client)), Action::PassOn(Side::Client));
+    assert_eq!(played.on(&stage, Event::Closed(Side::Node)), Action::PassOn(Side::Node));
+    assert_eq!(stage.node("a").health(stage.now), Health::Up);
+}
+
+#[test]
+fn law_3_a_late_close_is_the_nodes_idle_limit() {
+    let mut stage = Stage::new(2);
+    let mut played = stage.open();
+    played.on(&stage, Event::Connected);
+    stage.later(2001);
+    assert_eq!(played.on(&stage, Event::Closed(Side::Node)), Action::PassOn(Side::Node));
+    assert_eq!(stage.node("a").health(stage.now), Health::Up);
+}
+
+#[test]
+fn replay_moves_unanswered_bytes_and_blames_only_what_another_node_disproves() {
+    let stage = Stage::with(2, |cluster| cluster.limits.replay_unanswered = true);
+    let mut played = stage.open();
+    played.on(&stage, Event::Connected);
+    played.on(&stage, Event::SpokeToNode);
+    assert_eq!(played.session.phase(), Phase::Unanswered);
+    assert_eq!(played.on(&stage, Event::Reset(Side::Node)), Action::Attempt(1));
+    assert_eq!(stage.node("a").health(stage.now), Health::Up, "perhaps the request was at fault");
+    played.on(&stage, Event::Connected);
+    played.on(&stage, Event::SpokeToNode);
+    played.on(&stage, Event::SpokeToClient);
+    assert!(matches!(stage.node("a").health(stage.now), Health::Down { .. }), "b answered the same bytes");
+    assert_eq!(played.on(&stage, Event::Reset(Side::Node)), end(CloseReason::NodeReset, true));
+}
+
+#[test]
+fn law_2_the_order_of_choice() {
+    let stage = Stage::with(5, |cluster| {
+        cluster.nodes[0].fallbacks = Box::new([3, 2]);
+        cluster.nodes[4].weight = 0;
+    });
+    stage.node("d").set_admin_state(AdminState::Draining);
+    let mut played = stage.open();
+    let mut order = vec![played.node().to_owned()];
+    while let Action::Attempt(_) = played.on(&stage, Event::Failed(Failure::Refused)) {
+        order.push(played.node().to_owned());
+    }
+    // The policy's choice, its fallbacks (d drains), the policy's others, then who has no weight.
+    assert_eq!(order, ["a", "c", "b", "e"]);
+    assert_eq!(played.action, end(CloseReason::NoNode, true));
+    use Why::{Fallback, Next, Policy};
+    let whys: Vec<Why> = played.attempts().into_iter().map(|(_, why, _)| why).collect();
+    assert_eq!(whys, [Policy, Fallback, Next, Next]);
+}
+
+#[test]
+fn law_2_when_every_node_is_down_each_is_tried_once_more() {
+    let mut stage = Stage::new(3);
+    for node in &stage.cluster.nodes {
+        node.state.mark_down(Moment(99_000_000));
+    }
+    stage.node("b").set_admin_state(AdminState::Offline);
+    stage.later(10);
+    let mut played = stage.open();
+    assert_eq!(played.node(), "a");
+    played.on(&stage, Event::Failed(Failure::Refused));
+    assert_eq!(played.node(), "c");
+    assert_eq!(played.on(&stage, Event::Failed(Failure::Refused)), end(CloseReason::NoNode, true));
+    assert!(played.attempts().iter().all(|(_, why, _)| *why == Why::LastResort));
+}
+
+#[test]
+fn law_2_is_bounded_by_its_timeouts() {
+    let mut stage = Stage::new(30);
+    let mut played = stage.open();
+    let mut attempts = 1;
+    loop {
+        assert_eq!(played.on(&stage, Event::Deadline), Action::Continue, "not before its time");
+        stage.now = played.session.deadline(&LIMITS);
+        match played.on(&stage, Event::Deadline) {
+            Action::Attempt(_) => attempts += 1,
+            action => break assert_eq!(action, end(CloseReason::FailoverTimeout, true)),
+        }
+    }
+    assert_eq!(attempts, 5, "ten seconds hold five attempts of two");
+    assert_eq!(stage.now, Moment(11_000_000));
+}
+
+#[test]
+fn law_4_one_trial_decides_about_a_node_that_was_down() {
+    let mut stage = Stage::new(2);
+    let mut first = stage.open();
+    first.on(&stage, Event::Failed(Failure::Refused));
+    stage.later(4999);
+    let before: Vec<String> = (0..4).map(|_| stage.open().node().to_owned()).collect();
+    assert_eq!(before, ["b", "b", "b", "b"]);
+    stage.later(1);
+    let mut trial = stage.open();
+    assert_eq!(trial.node(), "a", "its time is up");
+    let meanwhile: Vec<String> = (0..4).map(|_| stage.open().node().to_owned()).collect();
+    assert_eq!(meanwhile, ["b", "b", "b", "b"], "only one session tries");
+    trial.on(&stage, Event::Connected);
+    trial.on(&stage, Event::SpokeToNode);
+    assert_ne!(stage.node("a").health(stage.now), Health::Up, "that it took bytes proves nothing");
+    trial.on(&stage, Event::SpokeToClient);
+    assert_eq!(stage.node("a").health(stage.now), Health::Up);
+    assert!(matches!(trial.session.take_news()[..], [News::Up(_)]));
+}
+
+#[test]
+fn law_4_a_silent_trial_passes_by_staying() {
+    let mut stage = Stage::new(1);
+    stage.node("a").mark_down(stage.now);
+    let mut trial = stage.open();
+    trial.on(&stage, Event::Connected);
+    stage.now = trial.session.deadline(&LIMITS);
+    assert_eq!(trial.on(&stage, Event::Deadline), Action::Continue);
+    assert_eq!(stage.node("a").health(stage.now), Health::Up);
+    assert_eq!(trial.session.deadline(&LIMITS), Moment(1_000_000).after(LIMITS.idle));
+}
+
+#[test]
+fn law_5_draining_keeps_sessions_and_offline_ends_them() {
+    let stage = Stage::new(2);
+    let mut talking = stage.open();
+    talking.on(&stage, Event::Connected);
+    talking.on(&stage, Event::SpokeToNode);
+    let mut connecting = stage.open();
+    connecting.on(&stage, Event::Failed(Failure::Refused));
+    assert_eq!((talking.node(), connecting.node()), ("a", "a"));
+    stage.node("a").set_admin_state(AdminState::Draining);
+    assert_eq!(talking.on(&stage, Event::AdminStateChanged), Action::Continue);
+    let withdrawn = connecting.on(&stage, Event::AdminStateChanged);
+    assert_eq!(withdrawn, end(CloseReason::NoNode, true), "b was tried already");
+    stage.node("a").set_admin_state(AdminState::Offline);
+    assert_eq!(talking.on(&stage, Event::AdminStateChanged), end(CloseReason::NodeOffline, true));
+    assert_eq!(stage.node("a").failed(), 0, "what the operator does is not the node's failure");
+}
+
+#[test]
+fn shortages_of_ours_are_not_held_against_the_node() {
+    let stage = Stage::new(2);
+    let mut played = stage.open();
+    assert_eq!(played.on(&stage, Event::Failed(Failure::OurShortage)), Action::Attempt(1));
+    assert_eq!(stage.node("a").health(stage.now), Health::Up);
+}
+
+#[test]
+fn law_12_limits_of_time() {
+    let limits = TimeLimits {
+        idle: Duration::from_secs(30),
+        first_byte: Duration::from_secs(5),
+        half_close: Duration::from_secs(2),
+    };
+    let mut stage = Stage::new(1);
+    let mut silent = stage.open();
+    silent.on(&stage, Event::Connected);
+    let mut talking = stage.open();
+    talking.on(&stage, Event::Connected);
+    talking.on(&stage, Event::SpokeToClient);
+    let mut halved = stage.open();
+    halved.on(&stage, Event::Connected);
+    halved.on(&stage, Event::SpokeToClient);
+    halved.on(&stage, Event::Closed(Side::Client));
+    for (played, after, reason) in [
+        (&mut halved, 2, CloseReason::HalfCloseTimeout),
+        (&mut silent, 5, CloseReason::FirstByteTimeout),
+        (&mut talking, 30, CloseReason::IdleTimeout),
+    ] {
+        stage.now = Moment(1_000_000).after(Duration::from_secs(after));
+        assert_eq!(played.session.deadline(&limits), stage.now, "{reason:?}");
+        assert_eq!(played.session.on(Event::Deadline, &limits, stage.at()), end(reason, false));
+    }
+}
+
+fn affine(on_failover: OnFailover) -> Stage {
+    Stage::with(3, |cluster| {
+        cluster.affinity = Some(Affinity {
+            table: Arc::new(Table::in_memory(1000, [1; 16])),
+            idle: Duration::from_secs(3600),
+            prefix_v4: 32,
+            prefix_v6: 64,
+            on_failover,
+            ids: Box::new([0, 1, 2]),
+        });
+    })
+}
+
+#[test]
+fn law_6_a_client_comes_home_again() {
+    let mut stage = affine(OnFailover::Return);
+    assert_eq!(stage.open().node(), "a");
+    assert_eq!(stage.open().node(), "a", "parallel connections of one client belong together");
+    stage.node("a").mark_down(stage.now.after(Duration::from_secs(5)));
+    let elsewhere = stage.open();
+    assert_ne!(elsewhere.node(), "a");
+    stage.node("a").mark_up();
+    let home = stage.open();
+    assert_eq!((home.node(), home.attempts()[0].1), ("a", Why::Affinity));
+    stage.node("a").set_admin_state(AdminState::Draining);
+    assert_ne!(stage.open().node(), "a", "draining takes none, affine ones included");
+    stage.node("a").set_admin_state(AdminState::Available);
+    stage.later(3_601_000);
+    assert_ne!(stage.open().attempts()[0].1, Why::Affinity, "unseen for longer than idle");
+}
+
+#[test]
+fn law_6_or_it_moves_for_good() {
+    let stage = affine(OnFailover::Move);
+    assert_eq!(stage.open().node(), "a");
+    stage.node("a").mark_down(stage.now.after(Duration::from_secs(5)));
+    let refuge = stage.open().node().to_owned();
+    stage.node("a").mark_up();
+    assert_eq!(stage.open().node(), refuge);
+}
+
+#[test]
+fn law_6_a_home_that_cannot_is_replaced_by_its_fallbacks() {
+    let mut stage = affine(OnFailover::Return);
+    let cluster = Arc::get_mut(&mut stage.cluster).expect("nobody else has it");
+    cluster.nodes[0].fallbacks = Box::new([2]);
+    assert_eq!(stage.open().node(), "a");
+    stage.node("a").mark_down(stage.now.after(Duration::from_secs(5)));
+    let played = stage.open();
+    assert_eq!((played.node(), played.attempts()[0].1), ("c", Why::Fallback));
+}
+
+#[test]
+fn a_node_that_failed_a_client_at_first_sight_is_not_its_home() {
+    let stage = affine(OnFailover::Return);
+    let mut played = stage.open();
+    played.on(&stage, Event::Failed(Failure::Refused));
+    assert_eq!(played.node(), "b");
+    stage.node("a").mark_up();
+    assert_eq!(stage.open().node(), "b");
+}
+
+#[test]
+fn a_preview_is_what_happens_next_and_changes_nothing() {
+    let stage = affine(OnFailover::Return);
+    for _ in 0..3 {
+        let seen = preview(&stage.cluster, IpAddr::from(CLIENT), stage.at(), &mut Trace::empty());
+        assert_eq!(seen, Some((0, Why::Policy)));
+    }
+    assert_eq!(stage.active(), [0, 0, 0]);
+    let opened = stage.open();
+    assert_eq!((opened.node(), opened.attempts()[0].1), ("a", Why::Policy));
+}
