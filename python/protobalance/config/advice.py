@@ -1,0 +1,43 @@
+"""What is valid and yet probably not meant. Said once, by `check`, `plan` and `apply`; refused by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from protobalance.config.model import Cluster, Config
+from protobalance.config.quantities import write_duration
+from protobalance.config.writing import write_path
+
+
+def advise(config: Config) -> list[str]:
+    """One sentence each, beginning with the key that it is about."""
+    sentences = []
+    for cluster in config.clusters.values():
+        path = write_path(("clusters", cluster.name))
+        sentences += [f"{path}.{sentence}" for sentence in (*_cluster(cluster), *_nodes(cluster))]
+        if cluster.affinity and config.engine.state_dir is None:
+            sentences.append(
+                f"{path}.affinity: is forgotten at a restart, unless engine.state_dir names a folder"
+            )
+    return sentences
+
+
+def _cluster(cluster: Cluster) -> Iterator[str]:
+    if cluster.hash_key and cluster.policy != "client-hash":
+        yield f'hash_key: has no effect with policy "{cluster.policy}"'
+    if cluster.failover_timeout < cluster.connect_timeout:
+        all_attempts, one = map(write_duration, (cluster.failover_timeout, cluster.connect_timeout))
+        yield f"failover_timeout: {all_attempts} is shorter than {one}, the connect_timeout of one attempt"
+    if all(node.admin_state != "available" for node in cluster.nodes.values()):
+        yield "nodes: none is available, so its clients would be refused"
+
+
+def _nodes(cluster: Cluster) -> Iterator[str]:
+    wanted = {fallback for node in cluster.nodes.values() for fallback in node.fallbacks}
+    for node in cluster.nodes.values():
+        path = write_path(("nodes", node.name))
+        if node.weight == 0 and node.name not in wanted:
+            yield f"{path}.weight: is 0 and it is nobody's fallback: it takes clients only as a last resort"
+        offline = [name for name in node.fallbacks if cluster.nodes[name].admin_state != "available"]
+        if offline:
+            yield f"{path}.fallbacks: not available: {', '.join(offline)}"

@@ -1,0 +1,218 @@
+"""The configuration as frozen values: what the file wishes, parsed once, validated, complete.
+
+Durations are seconds (float), sizes bytes (int). Defaults stand here and in `cluster.py` and nowhere else,
+and so does what is said of a key: its kind, its meaning, and why its default is what it is.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from protobalance.config.cluster import (
+    AdminState,
+    Affinity,
+    Check,
+    Cluster,
+    LoadRating,
+    Node,
+    PolicyName,
+)
+from protobalance.config.kinds import Bind, Choice, Duration, Integer, LogTarget, Name, Text
+from protobalance.config.schema import Array, Key, Named, Table
+
+__all__ = [
+    "INCLUDE",
+    "INCLUDED_FILES",
+    "AdminConfig",
+    "AdminState",
+    "Affinity",
+    "Check",
+    "Cluster",
+    "Config",
+    "EngineConfig",
+    "Listener",
+    "LoadRating",
+    "LogConfig",
+    "Node",
+    "PolicyName",
+]
+
+INCLUDED_FILES = Array(
+    Text("a file's name or pattern"), 'an array of files or patterns such as ["conf.d/*.toml"]'
+)
+INCLUDE = Key(
+    INCLUDED_FILES,
+    "Files to merge into this one, table by table: relative to this file's folder and inside it. `*`, `?` "
+    "and `[…]` match names, which are read in alphabetical order. The same key in two files is an error.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """The part that moves the bytes, and what it may use."""
+
+    workers: Annotated[
+        int,
+        Key(
+            Integer(0, 256, zero="one per core"),
+            "Threads that carry sessions.",
+            "a session never leaves its worker, so more workers than cores only take turns",
+        ),
+    ] = 0
+    max_sessions: Annotated[
+        int,
+        Key(
+            Integer(0, 10_000_000, zero="what the descriptor limit allows"),
+            "Sessions at a time, over all listeners. At the limit new clients wait in the kernel's queue.",
+            "the descriptor limit is the operator's word already",
+        ),
+    ] = 0
+    state_dir: Annotated[
+        str | None,
+        Key(
+            Text("a folder's path"),
+            "Where affinity, redirects and states set at run time are kept; without it a restart loses them.",
+            "nothing is written to a disk that was not named",
+        ),
+    ] = None
+    grace: Annotated[
+        float,
+        Key(
+            Duration("1ms", "7d", zero="end them at once"),
+            "How long sessions may go on after SIGTERM.",
+            "Kubernetes gives a container as long",
+        ),
+    ] = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdminConfig:
+    """How the balancer is asked and told while it runs."""
+
+    socket: Annotated[
+        str | None,
+        Key(
+            Text("a Unix socket's path", longest=107),
+            "The Unix socket on which the commands reach it, for its owner alone (mode 0600).",
+            "each user has a place of their own, which `run` announces",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """The session log: one line for each session that ended."""
+
+    sessions: Annotated[
+        str,
+        Key(
+            LogTarget(),
+            'Where the lines go. A file is opened anew on SIGUSR1; one in the working folder is "./name".',
+            "service managers collect it",
+        ),
+    ] = "stderr"
+    format: Annotated[
+        Literal["text", "json"],
+        Key(
+            Choice("text", "json"),
+            "How a line looks.",
+            "it is read by a person before it is read by a program",
+        ),
+    ] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Sockets that clients connect to, feeding one cluster."""
+
+    name: str
+    bind: Annotated[
+        tuple[str, ...],
+        Key(
+            Array(Bind(), lone=True),
+            'Where to listen: one address and port, or an array. `"0.0.0.0:3000-3099"` is a range of ports, '
+            '`":8080"` every address of both families, `"localhost:8080"` is 127.0.0.1. For port 0 the '
+            "kernel chooses one, which `status` shows.",
+        ),
+    ]
+    cluster: Annotated[str, Key(Name("cluster"), "The cluster it feeds. A redirect changes it at run time.")]
+    protocol: Annotated[
+        Literal["tcp"],
+        Key(Choice("tcp"), "What the sessions speak.", "bytes are passed on unread, whatever they say"),
+    ] = "tcp"
+    idle_timeout: Annotated[
+        float,
+        Key(
+            Duration(zero="never"),
+            "A session on which neither side speaks for this long is ended.",
+            "Envoy's default for TCP; database pools are quiet for minutes",
+        ),
+    ] = 3600.0
+    first_byte_timeout: Annotated[
+        float,
+        Key(
+            Duration(zero="never"),
+            "A session on which nobody has spoken this long after it was opened is ended.",
+            "a pooled connection may be opened long before it is needed",
+        ),
+    ] = 0.0
+    half_close_timeout: Annotated[
+        float,
+        Key(
+            Duration(zero="never"),
+            "After one side has ended its direction, the other may stay silent this long.",
+            "an answer may take as long as any other silence",
+        ),
+    ] = 3600.0
+    max_sessions: Annotated[
+        int,
+        Key(
+            Integer(0, 10_000_000, zero="no limit of its own"),
+            "Sessions at a time. At the limit new clients wait in the kernel's queue.",
+            "one limit is enough",
+        ),
+    ] = 0
+    backlog: Annotated[
+        int,
+        Key(
+            Integer(1, 65_535),
+            "Connections that the kernel may hold before they are accepted; it caps this at `somaxconn`.",
+            "Linux's `somaxconn` since 5.4",
+        ),
+    ] = 4096
+    keepalive: Annotated[
+        float,
+        Key(
+            # TCP_KEEPIDLE takes whole seconds up to 32,767.
+            Duration("1s", "9h", zero="no probes"),
+            "Silence after which the kernel probes the peer.",
+            "boxes that translate addresses forget after 350 s",
+        ),
+    ] = 120.0
+    user_timeout: Annotated[
+        float,
+        Key(
+            # TCP_USER_TIMEOUT takes milliseconds in 31 bits.
+            Duration("1ms", "24d", zero="the kernel's own limits"),
+            "Sent data unacknowledged, or a closed window, for this long ends the connection.",
+            "keepalive notices neither; the global default of RFC 9293, 3.9.1.1",
+        ),
+    ] = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file."""
+
+    listeners: Annotated[
+        dict[str, Listener], Key(Named(Listener, "listener"), "Where clients connect; at least one.")
+    ]
+    clusters: Annotated[dict[str, Cluster], Key(Named(Cluster, "cluster"), "The nodes that serve them.")]
+    engine: Annotated[EngineConfig, Key(Table(EngineConfig), EngineConfig.__doc__ or "")] = field(
+        default_factory=EngineConfig
+    )
+    admin: Annotated[AdminConfig, Key(Table(AdminConfig), AdminConfig.__doc__ or "")] = field(
+        default_factory=AdminConfig
+    )
+    log: Annotated[LogConfig, Key(Table(LogConfig), LogConfig.__doc__ or "")] = field(
+        default_factory=LogConfig
+    )

@@ -1,0 +1,127 @@
+"""The plan: the configuration as the engine is to carry it out, whole. Field by field what
+`crates/engine/src/spec.rs` reads: milliseconds, numeric addresses, no default left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from protobalance.config.addresses import bracketed, hostname_of, split_host_port
+from protobalance.config.model import AdminState, Affinity, Cluster, Config, Listener, Node
+from protobalance.config.quantities import to_milliseconds
+
+Fields = dict[str, Any]
+
+
+def compile_plan(
+    config: Config,
+    *,
+    redirects: Mapping[str, str] = {},
+    admin_states: Mapping[str, AdminState] = {},
+    weights: Mapping[str, int] = {},
+    addresses: Mapping[str, Sequence[str]] = {},
+) -> bytes:
+    """The plan as JSON. `redirects`: cluster by listener. `admin_states` and `weights`: by "cluster/node".
+    `addresses`: what host names resolved to, numeric; a name that is missing or has none leaves its node
+    without an address. Overrides of what the configuration does not have count for nothing."""
+    plan = {
+        "listeners": [_listener(listener, redirects) for listener in config.listeners.values()],
+        "clusters": [
+            _cluster(cluster, config.engine.state_dir)
+            | {
+                "nodes": [
+                    _node(cluster, node, admin_states, weights, addresses) for node in cluster.nodes.values()
+                ]
+            }
+            for cluster in config.clusters.values()
+        ],
+        "session_log": {"target": config.log.sessions, "format": config.log.format},
+    }
+    return msgspec.json.encode(plan)
+
+
+def hostnames(cluster: Cluster) -> frozenset[str]:
+    """The names in a cluster that `addresses` must resolve."""
+    return frozenset(filter(None, (hostname_of(node.address) for node in cluster.nodes.values())))
+
+
+def _listener(listener: Listener, redirects: Mapping[str, str]) -> Fields:
+    return {
+        "name": listener.name,
+        "bind": listener.bind,
+        "cluster": redirects.get(listener.name, listener.cluster),
+        "idle_timeout_ms": to_milliseconds(listener.idle_timeout),
+        "first_byte_timeout_ms": to_milliseconds(listener.first_byte_timeout),
+        "half_close_timeout_ms": to_milliseconds(listener.half_close_timeout),
+        "max_sessions": listener.max_sessions,
+        "backlog": listener.backlog,
+        "keepalive_ms": to_milliseconds(listener.keepalive),
+        "user_timeout_ms": to_milliseconds(listener.user_timeout),
+    }
+
+
+def _cluster(cluster: Cluster, state_dir: str | None) -> Fields:
+    rating = cluster.load_rating
+    return {
+        "name": cluster.name,
+        "policy": cluster.policy,
+        # The name, so that balancers with the same file agree without being told.
+        "hash_key": cluster.hash_key or cluster.name,
+        "load_expression": (rating and rating.expression) or "",
+        "rating_ttl_ms": to_milliseconds(rating.ttl) if rating else 0,
+        "rate_window_ms": to_milliseconds(cluster.rate_window),
+        "connect_timeout_ms": to_milliseconds(cluster.connect_timeout),
+        "failover_timeout_ms": to_milliseconds(cluster.failover_timeout),
+        "retry_interval_ms": to_milliseconds(cluster.retry_interval),
+        "early_close_window_ms": to_milliseconds(cluster.early_close_window),
+        "replay_unanswered": cluster.replay_unanswered,
+        "affinity": _affinity(cluster.affinity, affinity_path(state_dir, cluster))
+        if cluster.affinity
+        else None,
+    }
+
+
+def affinity_path(state_dir: str | None, cluster: Cluster) -> str:
+    """The file that keeps a cluster's affinity; empty where nothing is kept."""
+    return f"{state_dir.rstrip('/')}/affinity-{cluster.name}.table" if state_dir else ""
+
+
+def _affinity(affinity: Affinity, path: str) -> Fields:
+    return {
+        "idle_ms": to_milliseconds(affinity.idle),
+        "capacity": affinity.capacity,
+        "prefix_v4": affinity.prefix_v4,
+        "prefix_v6": affinity.prefix_v6,
+        "on_failover": affinity.on_failover,
+        "path": path,
+    }
+
+
+def _node(
+    cluster: Cluster,
+    node: Node,
+    admin_states: Mapping[str, AdminState],
+    weights: Mapping[str, int],
+    addresses: Mapping[str, Sequence[str]],
+) -> Fields:
+    key = f"{cluster.name}/{node.name}"
+    return {
+        "name": node.name,
+        "address": numeric_address(node.address, addresses),
+        "weight": weights.get(key, node.weight),
+        "fallbacks": node.fallbacks,
+        "admin_state": admin_states.get(key, node.admin_state),
+        "max_sessions": node.max_sessions,
+    }
+
+
+def numeric_address(address: str, addresses: Mapping[str, Sequence[str]]) -> str:
+    """A node's address with its name replaced by the first address it resolved to; empty if there is none."""
+    host = hostname_of(address)
+    if host is None:
+        return address
+    resolved = addresses.get(host)
+    return f"{bracketed(resolved[0])}:{split_host_port(address)[1]}" if resolved else ""
