@@ -92,6 +92,8 @@ fn nesting_is_bounded() {
     for text in ["(".repeat(100_000), "-".repeat(100_000), "min(".repeat(100_000), "1+(".repeat(100_000)] {
         assert!(refusal(&text).contains("nested deeper than 32"));
     }
+    let two_values_a_level = format!("{}1{}", "1+1*(".repeat(20), ")".repeat(20));
+    assert!(refusal(&two_values_a_level).contains("nested deeper than 32"));
     assert_eq!(value(&format!("{}1{}", "(".repeat(30), ")".repeat(30))), Some(1.0));
     assert_eq!(value(&vec!["1"; 10_000].join("+")), Some(10_000.0));
 }

@@ -177,7 +177,7 @@ fn a_rating_made_on_a_timer_draws_no_herd() {
 #[test]
 fn a_node_whose_rating_is_stale_takes_an_average_share() {
     let mut model = Model::new("minimum-load", &[1, 1, 1], 7);
-    model.nodes[2].state.set_rating(0.0, model.now);
+    model.nodes[2].state.set_rating(1_000.0, model.now);
     model.advance(Duration::from_secs(11));
     for index in 0..2 {
         model.nodes[index].state.set_rating(50.0, model.now);
@@ -217,4 +217,26 @@ fn equals_are_chosen_in_turn() {
         }
         assert_eq!(turns, [0, 1, 2].repeat(3), "{policy} {expression}");
     }
+}
+
+/// One choice would leave them some thirty sessions apart from the mean.
+#[test]
+fn two_choices_are_much_better_than_one() {
+    let mut model = Model::new("two-choices", &[1; 10], 10);
+    (0..10_000).for_each(|_| _ = model.open());
+    let counts: Vec<u32> = model.nodes.iter().map(|node| node.state.active()).collect();
+    assert!(counts.iter().all(|count| count.abs_diff(1_000) <= 6), "{counts:?}");
+}
+
+#[test]
+fn a_stale_rating_is_ignored() {
+    let mut model = Model::new("minimum-load", &[1, 1], 11);
+    let (stale, fresh) = (&model.nodes[0].state, &model.nodes[1].state);
+    (1..=10).for_each(|ticket| stale.session_opened(model.now, ticket));
+    stale.set_rating(0.0, model.now);
+    let now = model.now.after(Duration::from_secs(11));
+    fresh.set_rating(50.0, now);
+    assert_eq!(model.choose(), Some(0), "it is still fresh");
+    model.now = now;
+    assert_eq!(model.choose(), Some(1), "ten sessions weigh more than none");
 }
