@@ -96,3 +96,13 @@ pub(crate) fn other(side: Side) -> Side {
         Side::Node => Side::Client,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// A session that holds nothing must stay small: thousands of idle ones are the normal case.
+    #[test]
+    fn an_idle_session_is_a_few_hundred_bytes() {
+        let size = std::mem::size_of::<super::Pair>();
+        assert!(size <= 448, "{size} bytes");
+    }
+}

@@ -53,6 +53,7 @@ pub(crate) struct Flow {
     replay: Option<Vec<u8>>,
     read_size: u32,
     ended: bool,
+    told: bool,
     hangup: bool,
     urgent: bool,
     urgent_inline: bool,
@@ -67,6 +68,7 @@ impl Flow {
             replay: None,
             read_size: SMALL_READ as u32,
             ended: false,
+            told: false,
             hangup: false,
             urgent: false,
             urgent_inline,
@@ -91,6 +93,11 @@ impl Flow {
     /// Whether the source has ended its direction.
     pub(crate) fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// Whether the session has been told of the end before; it has from now on.
+    pub(crate) fn tell_end(&mut self) -> bool {
+        std::mem::replace(&mut self.told, true)
     }
 
     /// Notes that the source's end has arrived behind its data, cleanly.

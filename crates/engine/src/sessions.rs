@@ -3,7 +3,7 @@
 
 use std::os::fd::AsFd;
 
-use protobalance_core::session::{Action, CloseReason, Event, News, Phase, Side};
+use protobalance_core::session::{Action, CloseReason, Event, Failure, News, Phase, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown, sockopt};
@@ -55,7 +55,7 @@ impl Worker {
             }
             let outcome = if failed { pair.node.as_ref().map_or(Ok(()), connect::outcome) } else { Ok(()) };
             match outcome {
-                Ok(()) => self.connected(key),
+                Ok(()) => self.connected(key, flags.contains(Flags::RDHUP)),
                 Err(failure) => return self.step(key, Event::Failed(failure)),
             }
         }
@@ -69,10 +69,14 @@ impl Worker {
         self.close_if_delivered(key);
     }
 
-    /// The attempt's connection stands: what waited for it goes out.
-    fn connected(&mut self, key: u32) {
+    /// The attempt's connection stands: what waited for it goes out. A node that has ended already
+    /// is heard first, while nothing has gone to it.
+    fn connected(&mut self, key: u32, ended: bool) {
         self.step(key, Event::Connected);
         self.arm(key);
+        if ended {
+            self.pump(key, Side::Node);
+        }
         self.pump(key, Side::Client);
     }
 
@@ -151,7 +155,7 @@ impl Worker {
             // What looks like an end is the rest of a connection that broke.
             return self.step(key, Event::Reset(side));
         }
-        if side == Side::Node && self.client_left_first(key) {
+        if pair.flow_from(side).tell_end() || (side == Side::Node && self.client_left_first(key)) {
             return;
         }
         self.step(key, Event::Closed(side));
@@ -168,7 +172,7 @@ impl Worker {
     fn sink_broke(&mut self, key: u32, side: Side, error: Errno) {
         let Some(pair) = self.table.get_mut(key) else { return };
         if pair.session.phase() == Phase::Connecting {
-            return self.step(key, Event::Failed(connect::failure(error)));
+            return self.fail_later(key, connect::failure(error));
         }
         if error == Errno::TIMEDOUT {
             return self.step(key, Event::Vanished(side));
@@ -246,7 +250,7 @@ impl Worker {
         self.held = self.held + pair.held() - held;
         match started {
             Ok(socket) => pair.node = Some(socket),
-            Err(failure) => return self.step(key, Event::Failed(failure)),
+            Err(failure) => return self.fail_later(key, failure),
         }
         self.arm(key);
         let attempt = self.table.get_mut(key).map(|pair| pair.attempt);
@@ -254,6 +258,21 @@ impl Worker {
         self.pump(key, Side::Client);
         if self.table.get_mut(key).map(|pair| pair.attempt) == attempt {
             self.watch(key, Side::Node);
+        }
+    }
+
+    /// An attempt that fails at once is dealt with at the batch's end: one after the other may do so,
+    /// and each must not stand on the last one's stack.
+    fn fail_later(&mut self, key: u32, failure: Failure) {
+        self.failed.push((key, self.table.epoch(key), failure));
+    }
+
+    /// Moves the sessions on whose attempts failed at once.
+    pub(crate) fn move_failed_on(&mut self) {
+        while let Some((key, epoch, failure)) = self.failed.pop() {
+            if self.table.epoch(key) == epoch {
+                self.step(key, Event::Failed(failure));
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use protobalance_core::failover::Circumstances;
 use protobalance_core::moment::Moment;
-use protobalance_core::session::Event;
+use protobalance_core::session::{Event, Failure};
 use rustix::event::epoll;
 use rustix::io::Errno;
 
@@ -92,6 +92,8 @@ pub(crate) struct Worker {
     pub(crate) held: usize,
     /// Sessions whose turn was up while there was more.
     pub(crate) unfinished: Vec<u32>,
+    /// Attempts that failed as soon as they were made: key, epoch, failure.
+    pub(crate) failed: Vec<(u32, u32, Failure)>,
     /// Sessions with bytes not yet counted for their nodes.
     pub(crate) dirty: Vec<u32>,
     pub(crate) count_at: Moment,
@@ -127,6 +129,7 @@ impl Worker {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             held: 0,
             unfinished: Vec::new(),
+            failed: Vec::new(),
             dirty: Vec::new(),
             count_at: Moment::NEVER,
             at: Circumstances { now, unix_now: unix_seconds(), random: seed },
@@ -165,6 +168,7 @@ impl Worker {
                 self.on_timer(key);
             }
             self.reopen_doors();
+            self.move_failed_on();
             self.count_bytes();
         }
     }
