@@ -13,11 +13,11 @@ from protobalance.control.report import AttemptReport, CandidateReport, Decision
 # What each policy compares, as its candidates' values show it; policies without an entry compare nothing
 # that a reader could use.
 _COMPARES = {
-    "connection-rate": "lowest connection rate per weight",
-    "traffic-rate": "lowest traffic rate per weight",
-    "minimum-load": "lowest load rating per weight",
-    "least-sessions": "lowest sessions per weight",
-    "two-choices": "lower sessions per weight of two drawn",
+    "connection-rate": "lowest connection rate per weight,",
+    "traffic-rate": "lowest traffic rate per weight,",
+    "minimum-load": "lowest load rating per weight,",
+    "least-sessions": "fewest sessions per weight with this one,",
+    "two-choices": "fewer sessions per weight of two drawn,",
 }
 _WITHOUT_VALUES = {
     "round-robin": "its turn by weight",
@@ -85,7 +85,8 @@ def _choice(decision: DecisionReport, chosen: str, down: Mapping[NodeKey, str]) 
     if rule is None:
         return _WITHOUT_VALUES.get(decision.policy, f"chosen by {decision.policy}") + others
     value = next((c.value for c in decision.candidates if c.node == chosen and not c.skipped), None)
-    return f"{rule}{'' if value is None else f' {number(value)}'}{others}"
+    compared = rule.rstrip(",") if value is None else f"{rule} {number(value)}"
+    return compared + others
 
 
 def _others(decision: DecisionReport, chosen: str, down: Mapping[NodeKey, str]) -> str:

@@ -61,6 +61,10 @@ def to_logging() -> Write:
     def write(level: Level, line: str) -> None:
         import logging  # noqa: PLC0415 - 10 ms that a balancer with nothing to say need not spend
 
-        logging.getLogger("protobalance").log(getattr(logging, level.upper()), "%s", line)
+        logger = logging.getLogger("protobalance")
+        if not logger.handlers:
+            # As libraries do: a program that has set up no logging gets nothing on its stderr.
+            logger.addHandler(logging.NullHandler())
+        logger.log(getattr(logging, level.upper()), "%s", line)
 
     return write

@@ -41,7 +41,7 @@ def decision(
                 [("c", "policy", "", 0)],
                 [("c", 1 / 3, ""), ("a", 0.5, ""), ("b", None, "down")],
             ),
-            "203.0.113.9 went to node c: lowest sessions per weight 0.33 (a 0.50, b down)",
+            "203.0.113.9 went to node c: fewest sessions per weight with this one, 0.33 (a 0.50, b down)",
         ),
         (
             decision("round-robin", [("a", "policy", "", 0)], [("a", 7.0, ""), ("b", 9.0, "")]),
@@ -89,7 +89,7 @@ def test_one_line_for_each_way(record: DecisionReport, expected: str) -> None:
 def test_what_is_known_now_is_said_of_a_node_that_is_down() -> None:
     record = decision("least-sessions", [("c", "policy", "", 0)], [("c", 0, ""), ("b", None, "down")])
     down = {("web", "b"): "down: refused, next trial in 3.2 s", ("green", "c"): "not asked"}
-    expected = "203.0.113.9 would go to node c: lowest sessions per weight 0.00"
+    expected = "203.0.113.9 would go to node c: fewest sessions per weight with this one, 0.00"
     assert forecast(record, down) == f"{expected} (b down: refused, next trial in 3.2 s)"
     nobody = decision("random", [], [("a", None, "offline")])
     assert forecast(nobody, down) == "203.0.113.9 would find no node of web (a offline)"
