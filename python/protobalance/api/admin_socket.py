@@ -70,23 +70,27 @@ def _only_starter(directory: Path) -> Iterator[None]:
 
 
 def _remove_stale(path: Path) -> None:
+    if refuse_if_taken(path):
+        path.unlink()
+
+
+def refuse_if_taken(path: Path) -> bool:
+    """Refuses a path that somebody or something else has; whether a dead balancer left its socket there."""
     try:
         mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
+    except OSError:
+        return False
     if not stat.S_ISSOCK(mode):
         raise Refused(
             "conflict", "there is something else than a socket here", str(path), "choose another path"
         )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.settimeout(1.0)  # a connect to a Unix socket waits only where a full queue is being served
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-        except TimeoutError:
-            pass
+        probe.settimeout(1.0)  # a connect to a Unix socket waits only where a full queue is being served
+        with contextlib.suppress(TimeoutError):
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                return True
     raise Refused(
         "conflict",
         "another balancer answers here",

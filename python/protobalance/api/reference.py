@@ -91,7 +91,8 @@ def _types() -> str:
 
 def _schema(of: type[msgspec.Struct]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components([of], ref_template=REFERENCE)
-    return components[of.__name__]
+    schema: dict[str, Any] = components[of.__name__]
+    return schema
 
 
 def _fields(schema: dict[str, Any], *, defaults: bool) -> list[str]:

@@ -1,0 +1,7 @@
+"""`python -m protobalance`: the command line."""
+
+import sys
+
+from protobalance.cli import main
+
+sys.exit(main())

@@ -1,0 +1,37 @@
+"""From an operation's answer to standard output: a page for people, or the JSON as the balancer sent it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from protobalance.api.operation import Input, Operation, Output
+from protobalance.api.socket_path import chosen_socket
+from protobalance.cli.client import Client
+from protobalance.cli.screen import terminal
+from protobalance.cli.screen.ink import Ink
+
+Page = Callable[[Output, Ink], Sequence[str]]
+
+
+def show(
+    arguments: argparse.Namespace, operation: Operation[Input, Output], value: Input, page: Page[Output]
+) -> int:
+    """Asks the balancer that `arguments` name and prints its answer; the exit code."""
+    raw = Client(chosen_socket(arguments.socket)).ask_raw(operation, value)
+    if arguments.json:
+        print_json(raw)
+    else:
+        print_page(page(msgspec.json.decode(raw, type=operation.output), terminal.ink()))
+    return 0
+
+
+def print_json(raw: bytes) -> None:
+    print(msgspec.json.format(raw, indent=2).decode())
+
+
+def print_page(lines: Sequence[str]) -> None:
+    if lines:
+        print("\n".join(lines))

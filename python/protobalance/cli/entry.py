@@ -1,0 +1,34 @@
+"""From a command line to an exit code. Whatever happens, the user sees a sentence and not a traceback,
+unless the fault is ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from protobalance.cli import parser
+from protobalance.cli.failure import CommandFailed
+from protobalance.control.refusal import Refused
+
+DONE, REFUSED = 0, 1
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code."""
+    try:
+        arguments = parser.parse(sys.argv[1:] if argv is None else argv)
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except (CommandFailed, Refused) as failure:
+        print(f"protobalance: {failure}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has seen enough. What is still buffered must not fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return code

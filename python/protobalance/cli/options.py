@@ -1,0 +1,37 @@
+"""Options that several verbs share, so that they mean the same everywhere."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        help="the admin socket (default: $PROTOBALANCE_SOCKET, else this user's own)",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+
+
+def count(word: str) -> int:
+    """A number of things, at least one."""
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not at least 1")
+    return number
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers",
+        type=count,
+        default=0,
+        metavar="N",
+        help="threads that move bytes (default: one per core)",
+    )

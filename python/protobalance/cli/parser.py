@@ -1,0 +1,86 @@
+"""Every verb with its summary, and a parser that imports a verb only when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+
+VERBS = {
+    "run": "run a balancer in the foreground",
+    "forward": "balance one port over some nodes, without a file",
+    "demo": "show a balancer at work: three nodes, a failure, a drain",
+    "check": "find every error in a configuration file, offline",
+    "plan": "show what applying a configuration would change, sessions included",
+    "apply": "put a configuration in force without losing a connection",
+    "status": "show listeners, clusters, nodes and what is wrong",
+    "node": "change a node's state or weight, on top of the file",
+    "redirect": "feed a listener from another cluster, on top of the file",
+    "sessions": "list open sessions",
+    "explain": "say why clients went where they went, and where one would go now",
+    "history": "show what changed, when and by whom",
+    "schema": "print the JSON Schema of the configuration, for editors",
+    "completion": "print a shell's completion script",
+}
+DESCRIPTION = "A load balancer for any TCP service: Python decides, Rust moves the bytes."
+
+
+def verb_module(name: str) -> ModuleType:
+    """The module of one verb; this is where it gets imported."""
+    return importlib.import_module(f"protobalance.cli.verbs.{name}")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments, `run` among them: the function to call with them. Exits with 2 on wrong usage."""
+    wanted = next((word for word in argv if not word.startswith("-")), None)
+    return build([wanted] if wanted in VERBS else []).parse_args(argv)
+
+
+def build(loaded: Sequence[str]) -> argparse.ArgumentParser:
+    """A parser that knows all verbs by name, and the arguments of the `loaded` ones."""
+    parser = argparse.ArgumentParser(prog="protobalance", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, title="commands")
+    for name, summary in VERBS.items():
+        if name in loaded:
+            module = verb_module(name)
+            verb = verbs.add_parser(
+                name,
+                help=summary,
+                description=summary[0].upper() + summary[1:] + ".",
+                epilog=f"example:\n  {module.EXAMPLE}",
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+                allow_abbrev=False,
+            )
+            module.arguments(verb)
+            verb.set_defaults(run=module.run)
+        else:
+            verbs.add_parser(name, help=summary)
+    return parser
+
+
+def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """A parser's sub-commands by name."""
+    for action in actions(parser):
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    return {}
+
+
+def actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """A parser's arguments, without its --help. argparse has no public way to them."""
+    return [action for action in parser._actions if action.dest != "help"]
+
+
+class _Version(argparse.Action):
+    """Prints the version; the package is asked only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002
+        super().__init__(option_strings, dest=dest, nargs=0, help=help, default=argparse.SUPPRESS)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from protobalance import __version__  # noqa: PLC0415 - `run` need not look it up
+
+        print(f"protobalance {__version__}")
+        parser.exit(0)

@@ -1,0 +1,1 @@
+"""Answers as text for people: pure functions of values and colour. Only `terminal.py` knows the terminal."""

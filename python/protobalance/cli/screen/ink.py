@@ -1,0 +1,45 @@
+"""Colour, or none. What a colour says is always said by a word as well."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+# Text that comes from a file or from outside must not steer the terminal that shows it.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """SGR colours (ECMA-48) where `coloured`, the plain words elsewhere."""
+
+    coloured: bool
+
+    def green(self, words: str) -> str:
+        return self._in(32, words)
+
+    def yellow(self, words: str) -> str:
+        return self._in(33, words)
+
+    def red(self, words: str) -> str:
+        return self._in(31, words)
+
+    def bold(self, words: str) -> str:
+        return self._in(1, words)
+
+    def faint(self, words: str) -> str:
+        return self._in(2, words)
+
+    def _in(self, code: int, words: str) -> str:
+        return f"\x1b[{code}m{words}\x1b[0m" if self.coloured and words else words
+
+
+def width(words: str) -> int:
+    """Columns on the screen, colours not counted."""
+    return len(ESCAPE.sub("", words))
+
+
+def harmless(words: str) -> str:
+    """The words without anything that a terminal would obey."""
+    return CONTROL.sub("�", words)

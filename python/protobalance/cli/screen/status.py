@@ -1,0 +1,117 @@
+"""The status as a page: what is wrong first, then listeners, then each cluster's nodes.
+
+Green: takes clients. Yellow: draining. Red: offline or down. What an override changed is shown with the
+file's value beside it.
+"""
+
+from __future__ import annotations
+
+from protobalance.cli.screen.ink import Ink, harmless
+from protobalance.cli.screen.quantities import plural, rate, size, span
+from protobalance.cli.screen.table import table
+from protobalance.control.answers import ClusterStatus, ListenerStatus, NodeStatus, Status
+
+NODE_HEADS = (
+    "node", "address", "state", "health", ">weight", ">active", ">opened", ">failed",
+    ">new", ">to node", ">to client", ">traffic", ">connect", ">load",
+)  # fmt: skip
+LISTENER_HEADS = ("listener", "on", "cluster", ">active", ">opened", ">unserved")
+
+
+def page(status: Status, ink: Ink) -> list[str]:
+    """The lines of the whole page."""
+    lines = [_summary(status, ink), *_troubles(status, ink), ""]
+    lines += table(LISTENER_HEADS, [_listener(listener) for listener in status.listeners], ink, indent="")
+    for cluster in status.clusters:
+        lines += ["", _cluster(cluster, ink)]
+        lines += table(NODE_HEADS, [_node(node, ink) for node in cluster.nodes], ink)
+    return lines
+
+
+def _summary(status: Status, ink: Ink) -> str:
+    state = ink.yellow("draining") if status.draining else ink.green("running")
+    words = [
+        f"{ink.bold('protobalance')} {status.version} {state}",
+        f"pid {status.pid}, up {span(status.uptime_ms)}",
+        f"generation {status.generation} of {harmless(status.source)} ({status.digest})",
+        f"{plural(status.active, 'session')} of {status.max_sessions}",
+    ]
+    return "; ".join(words)
+
+
+def _troubles(status: Status, ink: Ink) -> list[str]:
+    lost = status.workers.configured - status.workers.alive
+    troubles = (
+        [ink.red(f"! {plural(lost, 'worker')} of {status.workers.configured} lost")] if lost > 0 else []
+    )
+    troubles += [ink.red(harmless(f"! limit {limit.limit}: {limit.message}")) for limit in status.limits]
+    troubles += [
+        ink.yellow(harmless(f"! {problem.cluster}: load rating {problem.source}: {problem.message}"))
+        for problem in status.rating_problems
+    ]
+    troubles += [
+        ink.yellow(harmless(f"! {problem.cluster}/{problem.node}: name {problem.host}: {problem.message}"))
+        for problem in status.name_problems
+    ]
+    if status.session_log.dropped:
+        troubles.append(ink.yellow(f"! session log: {status.session_log.dropped} records dropped"))
+    return troubles + [ink.yellow(harmless(f"! {warning}")) for warning in status.warnings]
+
+
+def _listener(listener: ListenerStatus) -> tuple[str, ...]:
+    return (
+        harmless(listener.name),
+        " ".join(listener.addresses),
+        _beside(listener.cluster, listener.file_cluster),
+        str(listener.active),
+        str(listener.opened),
+        str(listener.unserved or ""),
+    )
+
+
+def _cluster(cluster: ClusterStatus, ink: Ink) -> str:
+    words = f"{ink.bold('cluster ' + harmless(cluster.name))}  {cluster.policy}"
+    if cluster.affinity is None:
+        return words
+    kept = "kept across restarts" if cluster.affinity.persistent else "in memory"
+    return f"{words}; affinity: {cluster.affinity.clients} of {cluster.affinity.capacity} clients, {kept}"
+
+
+def _node(node: NodeStatus, ink: Ink) -> tuple[str, ...]:
+    removed = node.removed
+    return (
+        harmless(node.name),
+        harmless(node.address or f"{node.file_address} (unresolved)"),
+        "leaving" if removed else node_state(node, ink),
+        "" if removed else node_health(node, ink),
+        "" if removed else _beside(str(node.weight), str(node.file_weight)),
+        str(node.active),
+        str(node.opened),
+        str(node.failed or ""),
+        rate(node.connection_rate),
+        size(node.bytes_to_node),
+        size(node.bytes_to_client),
+        f"{size(node.traffic_rate)}/s",
+        span(node.connect_ms) if node.opened else "",
+        "" if node.load_rating is None else f"{node.load_rating:g}",
+    )
+
+
+def node_state(node: NodeStatus, ink: Ink) -> str:
+    """What the operator wants of it, in its colour."""
+    colour = {"available": ink.green, "draining": ink.yellow}.get(node.admin_state, ink.red)
+    return colour(_beside(node.admin_state, node.file_admin_state))
+
+
+def node_health(node: NodeStatus, ink: Ink) -> str:
+    """What is observed of it, in its colour."""
+    if node.health == "up":
+        return ink.green("up")
+    reason = f" ({harmless(node.down_reason)})" if node.down_reason else ""
+    return ink.red(f"{node.health}{reason}, retry in {span(node.retry_in_ms)}")
+
+
+def _beside(value: str, file_value: str) -> str:
+    """The value in force and, where it was overridden, what the file says."""
+    value, file_value = harmless(value), harmless(file_value)
+    return value if value == file_value else f"{value} (file: {file_value})"

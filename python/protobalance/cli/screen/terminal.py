@@ -1,0 +1,46 @@
+"""What the output is: a terminal or a file, coloured or not; and a screen that is redrawn in place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from protobalance.cli.screen.ink import Ink
+
+ALTERNATE, BACK = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"  # xterm: the other screen, cursor hidden
+HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def ink() -> Ink:
+    """Colours on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is dumb."""
+    return Ink(is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
+
+
+def columns() -> int:
+    return shutil.get_terminal_size().columns
+
+
+@contextmanager
+def own_screen() -> Iterator[None]:
+    """The terminal's other screen; what was there before comes back at the end, however it ends."""
+    sys.stdout.write(ALTERNATE)
+    try:
+        yield
+    finally:
+        sys.stdout.write(BACK)
+        sys.stdout.flush()
+
+
+def redraw(text: str) -> None:
+    """Replaces what the screen shows, without a flicker: each line is overwritten, then its rest cleared."""
+    height = shutil.get_terminal_size().lines
+    lines = text.splitlines()[: height - 1]
+    sys.stdout.write(HOME + "".join(f"{line}{CLEAR_LINE}\r\n" for line in lines) + CLEAR_BELOW)
+    sys.stdout.flush()

@@ -1,0 +1,264 @@
+"""Every verb against a server that answers from memory: what is printed, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fakes.admin import Rig
+from fakes.supervisor import SOUND, STATUS
+from protobalance.api.operation import AnyOperation
+from protobalance.api.operations import (
+    apply,
+    explain,
+    history,
+    plan,
+    redirect,
+    sessions,
+    set_node,
+    status,
+)
+from protobalance.cli import main, parser
+from protobalance.control.answers import CheckResult
+
+ASKING: list[tuple[list[str], AnyOperation]] = [
+    (["status"], status.OPERATION),
+    (["sessions", "--node", "web/a"], sessions.OPERATION),
+    (["explain", "192.0.2.7"], explain.OPERATION),
+    (["history", "--limit", "3"], history.OPERATION),
+    (["node", "set", "web/a", "draining"], set_node.OPERATION),
+    (["redirect", "web", "green"], redirect.OPERATION),
+]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "protobalance.toml"
+    path.write_text(SOUND)
+    return path
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "broken.toml"
+    path.write_text("[lisseners.web]\n[clustres.web]\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "operation"), ASKING, ids=lambda value: value[0] if isinstance(value, list) else ""
+)
+def test_json_is_the_operations_answer(
+    rig: Rig, capsys: pytest.CaptureFixture[str], words: list[str], operation: AnyOperation
+) -> None:
+    assert main([*words, "--json", "--socket", str(rig.path)]) == 0
+    assert msgspec.json.decode(capsys.readouterr().out, type=operation.output)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            ["status"],
+            ["draining (file: available)", "5 (file: 1)", "down (refused), retry in 1.5s", "4.8 MiB"],
+        ),
+        (["sessions"], ["192.0.2.7:4000", "web/a", "5.0s", "1 session shown, 2 open in all"]),
+        (["explain"], ["b refused, so a", "failed: refused", "draining", "and 2 more"]),
+        (["history"], ["node web/a: draining", "by api"]),
+        (
+            ["node", "set", "web/a", "draining", "weight=3"],
+            ["draining (file: available)", "weight 3 (file: 1)"],
+        ),
+        (["redirect", "web", "green"], ["feeds cluster green (the file says web)"]),
+        (["redirect", "web", "--clear"], ["feeds cluster web (as in the file)"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_a_page_says_it_in_words(
+    rig: Rig, capsys: pytest.CaptureFixture[str], words: list[str], shown: list[str]
+) -> None:
+    assert main([*words, "--socket", str(rig.path)]) == 0
+    page = capsys.readouterr().out
+    for piece in shown:
+        assert piece in page
+    assert "\x1b" not in page  # no colours where the output is no terminal
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        (["web/a", "offline"], ("set_node", "web", "a", "offline", None, False)),
+        (["web/a", "weight=0"], ("set_node", "web", "a", None, 0, False)),
+        (["web/a", "weight=256", "available"], ("set_node", "web", "a", "available", 256, False)),
+        (["web/a", "--clear"], ("set_node", "web", "a", None, None, True)),
+    ],
+)
+def test_node_set_asks_for_what_was_said(rig: Rig, words: list[str], call: tuple[object, ...]) -> None:
+    assert main(["node", "set", *words, "--socket", str(rig.path)]) == 0
+    assert rig.supervisor.calls == [call]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nonsense"],
+        ["status", "extra"],
+        ["status", "--sock", "x"],
+        ["node"],
+        ["node", "set", "web"],
+        ["node", "set", "/a", "draining"],
+        ["node", "set", "web/a"],
+        ["node", "set", "web/a", "asleep"],
+        ["node", "set", "web/a", "weight=257"],
+        ["node", "set", "web/a", "weight=-1"],
+        ["node", "set", "web/a", "weight=²"],
+        ["node", "set", "web/a", "weight=1", "weight=2"],
+        ["node", "set", "web/a", "draining", "--clear"],
+        ["redirect", "web"],
+        ["redirect", "web", "green", "--clear"],
+        ["sessions", "--limit", "0"],
+        ["check"],
+        ["forward", "8080"],
+        ["completion", "fish"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_refusal_ends_with_1_and_its_reason(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node", "set", "web/b", "draining", "--socket", str(rig.path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "there is no node 'web/b'" in said.err
+    assert "web/a" in said.err
+
+
+def test_no_balancer_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--socket", str(tmp_path / "none.sock")]) == 1
+    assert "no balancer is running at" in capsys.readouterr().err
+
+
+def test_the_socket_may_be_in_the_environment(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROTOBALANCE_SOCKET", str(rig.path))
+    assert main(["status"]) == 0
+
+
+def test_check_finds_everything_offline(file: Path, broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(file)]) == 0
+    assert "1 listener, 1 cluster, 1 node" in capsys.readouterr().out
+    assert main(["check", str(broken)]) == 1
+    found = capsys.readouterr().out
+    assert f"{broken}:1:" in found
+    assert f"{broken}:2:" in found
+    assert main(["check", str(broken), "--json"]) == 1
+    result = msgspec.json.decode(capsys.readouterr().out, type=CheckResult)
+    assert not result.ok
+    assert len(result.problems) >= 2
+    assert main(["check", str(file.with_name("missing.toml"))]) == 1
+
+
+@pytest.mark.parametrize(("verb", "operation"), [("plan", plan.OPERATION), ("apply", apply.OPERATION)])
+def test_a_file_is_sent_with_what_it_includes(
+    rig: Rig, capsys: pytest.CaptureFixture[str], tmp_path: Path, verb: str, operation: AnyOperation
+) -> None:
+    (tmp_path / "nodes.toml").write_text('[clusters.web.nodes.b]\naddress = "127.0.0.1:8002"\n')
+    file = tmp_path / "main.toml"
+    file.write_text('include = ["nodes.toml"]\n' + SOUND)
+    assert main([verb, str(file), "--json", "--socket", str(rig.path)]) == 0
+    assert msgspec.json.decode(capsys.readouterr().out, type=operation.output).source == str(file)
+    ((name, text, source),) = rig.supervisor.calls
+    assert (name, source) == (verb, str(file))
+    assert isinstance(text, str)
+    assert "127.0.0.1:8001" in text
+    assert "127.0.0.1:8002" in text
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_a_broken_file_is_refused_before_anybody_is_asked(
+    rig: Rig, broken: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert main([verb, str(broken), "--socket", str(rig.path)]) == 1
+    assert f"{broken}:2:" in capsys.readouterr().err
+    assert rig.supervisor.calls == []
+
+
+def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in parser.VERBS:
+        with pytest.raises(SystemExit) as ended:
+            main([verb, "--help"])
+        assert ended.value.code == 0
+        assert parser.verb_module(verb).EXAMPLE in capsys.readouterr().out
+
+
+def test_every_example_can_be_parsed() -> None:
+    for verb in parser.VERBS:
+        words = (
+            parser.verb_module(verb)
+            .EXAMPLE.partition("protobalance ")[2]
+            .rstrip(')"')
+            .split(" > ")[0]
+            .split()
+        )
+        assert parser.parse(words).verb == verb
+
+
+def test_every_verb_file_is_listed() -> None:
+    folder = Path(parser.__file__).parent / "verbs"
+    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(parser.VERBS)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(rig: Rig) -> None:
+    """As `protobalance status | head -1`: the pipe is closed while there is more to say."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "protobalance", "status", "--socket", str(rig.path)],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parser.verb_module("schema"), "run", interrupted)
+    assert main(["schema"]) == 130
+
+
+def test_names_from_outside_cannot_steer_the_terminal(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
+    rig.supervisor.status_answer = msgspec.structs.replace(
+        STATUS, source="\x1b]0;owned\x07", warnings=["\x1b[2J"]
+    )
+    assert main(["status", "--socket", str(rig.path)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_verb_loads_no_other() -> None:
+    """`run` must reach the data plane without the command line's client or the admin stack."""
+    program = (
+        "import sys; from protobalance.cli import parser; parser.parse(['run', 'f']); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "protobalance.control.supervisor" in loaded
+    assert loaded.isdisjoint({"starlette", "uvicorn", "anyio", "asyncio", "http.client"})
+    assert loaded.isdisjoint(
+        {"protobalance.cli.client", "protobalance.cli.demo", "protobalance.api.registry"}
+    )
