@@ -131,3 +131,11 @@ def test_after_stop_it_is_refused(engine: EnginePort, node: str) -> None:
     with pytest.raises(Refused) as refused:
         engine.apply(plan(node))
     assert refused.value.kind == "stopped"
+
+
+def test_after_stop_nobody_listens(engine: EnginePort, node: str) -> None:
+    engine.apply(plan(node))
+    address = entry(engine)
+    engine.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address).close()

@@ -55,12 +55,9 @@ impl Worker {
     /// Opens the plan's doors, closes those it has no more, and tells the others whom they serve now.
     pub(crate) fn change_doors(&mut self) {
         let plan = Arc::clone(&self.plan);
-        let wanted: Vec<(&Arc<Bound>, &Arc<Listener>)> = (plan.listeners.iter())
-            .flat_map(|listener| listener.bound.iter().map(move |bound| (bound, listener)))
-            .collect();
-        let kept: Vec<&Arc<Bound>> = wanted.iter().map(|(bound, _)| *bound).collect();
+        let kept: Vec<&Arc<Bound>> = plan.bound.iter().map(|(bound, _)| bound).collect();
         self.close_doors(&kept);
-        for (bound, listener) in wanted {
+        for (bound, listener) in &plan.bound {
             let open = self.doors.doors.iter_mut().flatten().find(|door| Arc::ptr_eq(&door.bound, bound));
             match open {
                 Some(door) => door.listener = Arc::clone(listener),

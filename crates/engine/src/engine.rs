@@ -250,6 +250,7 @@ impl Engine {
     /// Takes in what waits at the listeners, then closes them; sessions go on.
     pub fn drain(&self) {
         self.ask(Command::Drain);
+        unpoisoned(&self.registry).close();
     }
 
     /// Ends all sessions and the workers. Idempotent.
@@ -265,6 +266,7 @@ impl Engine {
                 let _ = thread.join();
             }
         }
+        unpoisoned(&self.registry).close();
         self.shared.log.stop();
     }
 

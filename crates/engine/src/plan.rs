@@ -17,9 +17,19 @@ use crate::connect::NodeAddress;
 pub(crate) struct Plan {
     pub(crate) generation: u64,
     pub(crate) listeners: Vec<Arc<Listener>>,
+    /// The listeners' sockets. Apart from the listeners, which sessions and records keep alive for
+    /// longer than their sockets may live.
+    pub(crate) bound: Vec<(Arc<Bound>, Arc<Listener>)>,
     pub(crate) routes: Vec<Arc<Route>>,
     /// Whether some node was withdrawn since the last plan, so that sessions must be looked at.
     pub(crate) withdraws: bool,
+}
+
+impl Plan {
+    /// A plan that asks for nothing.
+    pub(crate) fn empty() -> Plan {
+        Plan { generation: 0, listeners: vec![], bound: vec![], routes: vec![], withdraws: false }
+    }
 }
 
 /// A cluster and where its nodes are.
@@ -36,7 +46,8 @@ pub(crate) struct Route {
 pub(crate) struct Listener {
     pub(crate) name: Box<str>,
     pub(crate) route: Arc<Route>,
-    pub(crate) bound: Vec<Arc<Bound>>,
+    /// As bound: ports that the kernel chose are filled in.
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) time_limits: TimeLimits,
     pub(crate) max_sessions: u64,
     pub(crate) keepalive_ms: u64,
@@ -48,10 +59,6 @@ impl Listener {
     /// Whether one more session fits.
     pub(crate) fn has_room(&self) -> bool {
         self.max_sessions == 0 || self.counts.active() < self.max_sessions
-    }
-
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.bound.iter().map(|bound| bound.address)
     }
 }
 

@@ -24,6 +24,7 @@ use crate::plan::{Listener, ListenerCounts, Plan, Route};
 use crate::spec::{AffinitySpec, ClusterSpec, ListenerSpec, PlanSpec};
 
 type NodeKey = (String, String);
+type Listeners = (Vec<Arc<Listener>>, Vec<(Arc<Bound>, Arc<Listener>)>);
 
 /// What outlives plans, and the plan in force.
 #[derive(Debug)]
@@ -42,7 +43,6 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn new(workers: usize, inherited: Vec<OwnedFd>) -> Registry {
-        let plan = Arc::new(Plan { generation: 0, listeners: vec![], routes: vec![], withdraws: false });
         Registry {
             workers,
             inherited,
@@ -52,7 +52,7 @@ impl Registry {
             counts: HashMap::new(),
             affinity: HashMap::new(),
             spec: None,
-            plan,
+            plan: Arc::new(Plan::empty()),
         }
     }
 
@@ -76,7 +76,7 @@ impl Registry {
         };
         let routes = draft.routes()?;
         let (nodes, clusters, affinity) = (draft.nodes, draft.clusters, draft.affinity);
-        let listeners = self.listeners(&spec, &routes)?;
+        let (listeners, bound) = self.listeners(&spec, &routes)?;
         // Nothing fails from here on.
         for (listener, wanted) in listeners.iter().zip(&spec.listeners) {
             self.counts.insert(wanted.name.clone(), Arc::clone(&listener.counts));
@@ -86,8 +86,16 @@ impl Registry {
         self.affinity = affinity;
         self.spec = Some(spec);
         let generation = self.plan.generation + 1;
-        self.plan = Arc::new(Plan { generation, listeners, routes, withdraws });
+        self.plan = Arc::new(Plan { generation, listeners, bound, routes, withdraws });
         Ok(Arc::clone(&self.plan))
+    }
+
+    /// Lets the sockets go; what is known of the listeners stays.
+    pub(crate) fn close(&mut self) {
+        let Plan { generation, listeners, routes, .. } = &*self.plan;
+        let (listeners, routes) = (listeners.clone(), routes.clone());
+        self.plan =
+            Arc::new(Plan { generation: *generation, listeners, bound: vec![], routes, withdraws: false });
     }
 
     /// Sets admin states and rate windows; retires nodes that left. True if some node was withdrawn.
@@ -115,20 +123,15 @@ impl Registry {
         withdraws
     }
 
-    fn listeners(
-        &mut self,
-        spec: &PlanSpec,
-        routes: &[Arc<Route>],
-    ) -> Result<Vec<Arc<Listener>>, EngineError> {
-        let kept: HashMap<SocketAddr, Arc<Bound>> = (self.plan.listeners.iter())
-            .flat_map(|listener| listener.bound.iter().map(|bound| (bound.address, Arc::clone(bound))))
-            .collect();
+    fn listeners(&mut self, spec: &PlanSpec, routes: &[Arc<Route>]) -> Result<Listeners, EngineError> {
+        let kept: HashMap<SocketAddr, Arc<Bound>> =
+            self.plan.bound.iter().map(|(bound, _)| (bound.address, Arc::clone(bound))).collect();
         let mut chosen = self.chosen_ports();
         let mut used = HashSet::new();
-        let mut listeners = Vec::with_capacity(spec.listeners.len());
+        let (mut listeners, mut sockets) = (Vec::with_capacity(spec.listeners.len()), Vec::new());
         for wanted in &spec.listeners {
-            let place = || format!("listeners.{}", wanted.name);
-            let refused = |message: String| EngineError::new(ErrorKind::Plan, place(), message);
+            let refused =
+                |message| EngineError::new(ErrorKind::Plan, format!("listeners.{}", wanted.name), message);
             let Some(route) = routes.iter().find(|route| *route.cluster.name == *wanted.cluster) else {
                 return Err(refused(format!("there is no cluster {:?}", wanted.cluster)));
             };
@@ -149,16 +152,19 @@ impl Registry {
                     bound.push(socket);
                 }
             }
-            listeners.push(Arc::new(self.listener(wanted, Arc::clone(route), bound)));
+            let addresses = bound.iter().map(|bound| bound.address).collect();
+            let listener = Arc::new(self.listener(wanted, Arc::clone(route), addresses));
+            sockets.extend(bound.into_iter().map(|bound| (bound, Arc::clone(&listener))));
+            listeners.push(listener);
         }
-        for (listener, wanted) in listeners.iter().zip(&spec.listeners) {
-            for bound in &listener.bound {
+        for (bound, listener) in &sockets {
+            if let Some(wanted) = spec.listeners.iter().find(|wanted| *wanted.name == *listener.name) {
                 bound
                     .configure(wanted)
                     .map_err(|error| EngineError::bind(&wanted.name, bound.address, error))?;
             }
         }
-        Ok(listeners)
+        Ok((listeners, sockets))
     }
 
     /// The sockets whose port the kernel chose, by listener and place in its `bind`.
@@ -169,10 +175,9 @@ impl Registry {
             let mut place = 0;
             for (nth, bind) in wanted.bind.iter().enumerate() {
                 let ports = addresses(bind).map_or(0, |addresses| addresses.len());
-                if bind.ends_with(":0")
-                    && let Some(bound) = listener.bound.get(place)
-                {
-                    chosen.insert((wanted.name.clone(), nth), Arc::clone(bound));
+                let bound = listener.addresses.get(place).and_then(|address| socket_at(&self.plan, *address));
+                if let (true, Some(bound)) = (bind.ends_with(":0"), bound) {
+                    chosen.insert((wanted.name.clone(), nth), bound);
                 }
                 place += ports;
             }
@@ -188,11 +193,11 @@ impl Registry {
         }
     }
 
-    fn listener(&self, wanted: &ListenerSpec, route: Arc<Route>, bound: Vec<Arc<Bound>>) -> Listener {
+    fn listener(&self, wanted: &ListenerSpec, route: Arc<Route>, addresses: Vec<SocketAddr>) -> Listener {
         Listener {
             name: wanted.name.as_str().into(),
             route,
-            bound,
+            addresses,
             time_limits: TimeLimits {
                 idle: Duration::from_millis(wanted.idle_timeout_ms),
                 first_byte: Duration::from_millis(wanted.first_byte_timeout_ms),
@@ -315,6 +320,10 @@ impl Draft<'_> {
         self.affinity.insert(cluster.to_owned(), Arc::clone(&store));
         Ok(store)
     }
+}
+
+fn socket_at(plan: &Plan, address: SocketAddr) -> Option<Arc<Bound>> {
+    plan.bound.iter().find(|(bound, _)| bound.address == address).map(|(bound, _)| Arc::clone(bound))
 }
 
 fn affinity(wanted: &AffinitySpec, store: &AffinityStore, names: &[&str]) -> Result<Affinity, String> {

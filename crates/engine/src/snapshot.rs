@@ -48,7 +48,7 @@ fn listener(listener: &Arc<Listener>) -> ListenerReport {
     let opened = listener.counts.opened.load(Relaxed);
     ListenerReport {
         name: listener.name.to_string(),
-        addresses: listener.addresses().map(|address| address.to_string()).collect(),
+        addresses: listener.addresses.iter().map(ToString::to_string).collect(),
         cluster: listener.route.cluster.name.to_string(),
         active: opened.saturating_sub(closed),
         opened,

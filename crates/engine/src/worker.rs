@@ -121,7 +121,7 @@ impl Worker {
             index,
             counts,
             epoll,
-            plan: Arc::new(Plan { generation: 0, listeners: vec![], routes: vec![], withdraws: false }),
+            plan: Arc::new(Plan::empty()),
             doors: Doors::default(),
             table: Table::default(),
             timer: Timer::new(now),
@@ -217,6 +217,7 @@ impl Worker {
                 }
                 Command::Drain(done) => {
                     self.close_doors(&[]);
+                    self.plan = Arc::new(Plan::empty());
                     let _ = done.send(());
                 }
                 Command::Stop => self.stop(),
