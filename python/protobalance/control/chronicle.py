@@ -42,15 +42,13 @@ _LEVELS: dict[Kind, Level] = {
 
 
 class Chronicle:
-    """Tells all three. `generation` says which plan was in force."""
+    """Tells all three. `generation` is that of the plan in force, kept up to date by whoever changes it."""
 
-    def __init__(
-        self, log: OperatorLog, history: History, clock: Callable[[], float], generation: Callable[[], int]
-    ) -> None:
+    def __init__(self, log: OperatorLog, history: History, clock: Callable[[], float]) -> None:
+        self.generation = 0
         self._log = log
         self._history = history
         self._clock = clock
-        self._generation = generation
         self._subscribers: list[Subscriber] = []
 
     def record(
@@ -66,7 +64,7 @@ class Chronicle:
         """Say that something happened."""
         entry = HistoryEntry(
             at=self._clock(),
-            generation=self._generation(),
+            generation=self.generation,
             kind=kind,
             subject=subject,
             summary=summary,

@@ -38,7 +38,7 @@ def explain(
     down = _down_now(snapshot, events)
     return Explanation(
         recorded=[ExplainedDecision(sentence(decision), decision) for decision in recorded],
-        now=[ExplainedDecision(f"{each.listener}: {forecast(each, down)}", each) for each in now],
+        now=[ExplainedDecision(forecast(each, down), each) for each in now],
     )
 
 

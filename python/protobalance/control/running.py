@@ -41,7 +41,6 @@ class Running:
         folder = None if config.engine.state_dir is None else Path(config.engine.state_dir)
         self.surroundings = surroundings
         self.started_with = config
-        self.generation = 0
         self.draining = False
         self.rating_problems: Problems[tuple[str, str]] = Problems()  # by cluster and source
         self._overrides_file = OverridesFile(folder)
@@ -50,7 +49,6 @@ class Running:
             surroundings.log,
             History(folder, warn=surroundings.log.warning),
             surroundings.clock,
-            lambda: self.generation,
         )
         self.events = EngineEvents(self.chronicle, surroundings.clock)
         kept, trouble = self._overrides_file.load()
@@ -61,7 +59,7 @@ class Running:
             config.engine.workers, config.engine.max_sessions, surroundings.inherited
         )
         try:
-            self.generation = self.engine.apply(self.in_force.plan(surroundings.names))
+            self.chronicle.generation = self.engine.apply(self.in_force.plan(surroundings.names))
         except BaseException:
             self.engine.stop()
             raise
@@ -71,12 +69,18 @@ class Running:
             if trouble:
                 surroundings.log.warning(trouble)
 
+    @property
+    def generation(self) -> int:
+        """The plan in force."""
+        return self.chronicle.generation
+
     def put_in_force(self, after: InForce) -> list[str]:
         """Carry out a change: all of it, or raise and nothing. Warnings about what is not kept."""
         names = self.surroundings.names
         names.resolve_missing(hosts_of(after.config))
         generation = self.engine.apply(after.plan(names))
-        before, self.in_force, self.generation = self.in_force, after, generation
+        before, self.in_force = self.in_force, after
+        self.chronicle.generation = generation
         names.forget(except_for=hosts_of(after.config))
         self.rating_problems.keep(_rated_by(after.config))
         if after.overrides == before.overrides:
@@ -88,7 +92,7 @@ class Running:
         """Names resolve to other addresses now: the same plan with these."""
         names = self.surroundings.names
         try:
-            self.generation = self.engine.apply(self.in_force.plan(names))
+            self.chronicle.generation = self.engine.apply(self.in_force.plan(names))
         except Refused as refusal:
             self.chronicle.record("warning", "names", f"new addresses are not in use: {refusal}")
             return
