@@ -88,6 +88,38 @@ def test_nodes_answer_die_and_come_back_on_their_port() -> None:
     asyncio.run(play())
 
 
+def test_a_node_is_killed_only_when_no_request_is_under_way() -> None:
+    async def play() -> None:
+        release = asyncio.Event()
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            await release.wait()
+            writer.write(ANSWER)
+            writer.close()
+
+        async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+            traffic = Traffic(server.sockets[0].getsockname()[1])
+            clients = asyncio.create_task(traffic.run())
+            await until(lambda: traffic.sent >= 1)
+
+            async def quiet_moment() -> int:
+                async with traffic.between_requests():
+                    assert traffic.answered["a"] == traffic.sent
+                    return traffic.sent
+
+            quiet = asyncio.create_task(quiet_moment())
+            await asyncio.sleep(0)  # it has closed the gate now
+            assert not quiet.done()
+            release.set()
+            sent = await quiet
+            await until(lambda: traffic.sent > sent)  # the gate is open again
+            clients.cancel()
+            await asyncio.wait({clients})
+
+    asyncio.run(play())
+
+
 async def until(happened: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not happened():  # noqa: ASYNC110 - what is waited for has no event
