@@ -90,7 +90,7 @@ class Background:
         for chore in self._tasks.keys() - wanted:
             self._tasks.pop(chore).cancel()
         for chore in wanted - self._tasks.keys():
-            self._tasks[chore] = self._loop.create_task(self._repeat(chore), name=repr(chore))
+            self._tasks[chore] = self._loop.create_task(self._repeat(chore), name=_named(chore))
 
     async def stop(self) -> None:
         """End all tasks and wait until they have."""
@@ -104,13 +104,16 @@ class Background:
 
     async def _repeat(self, chore: Chore) -> None:
         interval, one_round = self._rounds(chore)
+        told = ""
         while True:
             try:
                 await one_round()
+                told = ""
             except Exception as error:  # noqa: BLE001 - the last net: traffic goes on, and so do later rounds
-                self._supervisor.running.chronicle.record(
-                    "warning", repr(chore), f"{type(error).__name__}: {error}", by="background"
-                )
+                said = f"{type(error).__name__}: {error}"
+                if said != told:
+                    self._supervisor.running.chronicle.record("warning", _named(chore), said, by="background")
+                told = said
             await self._sleep(interval)
 
     def _rounds(self, chore: Chore) -> tuple[float, Callable[[], Awaitable[None]]]:
@@ -171,6 +174,10 @@ async def check_round(running: Running, cluster_name: str, settings: Check) -> N
             if in_force.admin_state(cluster, node) != "offline" and (address := names.node_address(node))
         )
     )
+
+
+def _named(chore: Chore) -> str:
+    return f"{type(chore).__name__.lower()} of {chore.cluster}"
 
 
 def _cluster(running: Running, name: str) -> Cluster:

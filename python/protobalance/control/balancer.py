@@ -9,6 +9,7 @@ wants names resolved, nodes rated by Python or agents, or checks; without it not
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -174,7 +175,8 @@ class _LoopThread:
 
     def end(self) -> None:
         """End the background and wait until it has."""
-        self._loop.call_soon_threadsafe(self._ending.set)
+        with contextlib.suppress(RuntimeError):  # it has ended by itself
+            self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join()
 
     def _run(self, supervisor: Supervisor) -> None:

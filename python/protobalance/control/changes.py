@@ -8,7 +8,7 @@ from typing import get_args
 from protobalance.config.model import AdminState, Cluster, Config, Listener, Node
 from protobalance.control.answers import OverrideNote
 from protobalance.control.in_force import InForce
-from protobalance.control.overrides import Override, What, file_value, reconcile
+from protobalance.control.overrides import Override, reconcile
 from protobalance.control.refusal import Refused, unknown
 
 HIGHEST_WEIGHT = 256  # as in the file
@@ -65,13 +65,6 @@ def with_redirect(before: InForce, listener_name: str, to: str | None, *, at: fl
     find_cluster(before.config, to)
     override = Override("cluster", listener.name, to, listener.cluster, at, by)
     return replace(before, overrides=before.overrides.with_override(override))
-
-
-def without_override(before: InForce, what: What, subject: str) -> InForce:
-    """One run-time value taken back."""
-    if file_value(before.config, what, subject) is None:
-        raise unknown("override", subject, (entry.subject for entry in before.overrides))
-    return replace(before, overrides=before.overrides.without(what, subject))
 
 
 def find_cluster(config: Config, name: str) -> Cluster:

@@ -45,6 +45,7 @@ class Running:
         self.rating_problems: Problems[tuple[str, str]] = Problems()  # by cluster and source
         self._overrides_file = OverridesFile(folder)
         self._events_lock = threading.Lock()
+        self._applying = threading.Lock()
         self.chronicle = Chronicle(
             surroundings.log,
             History(folder, warn=surroundings.log.warning),
@@ -78,9 +79,11 @@ class Running:
         """Carry out a change: all of it, or raise and nothing. Warnings about what is not kept."""
         names = self.surroundings.names
         names.resolve_missing(hosts_of(after.config))
-        generation = self.engine.apply(after.plan(names))
-        before, self.in_force = self.in_force, after
-        self.chronicle.generation = generation
+        with self._applying:
+            self._refuse_while_draining()
+            generation = self.engine.apply(after.plan(names))
+            before, self.in_force = self.in_force, after
+            self.chronicle.generation = generation
         names.forget(except_for=hosts_of(after.config))
         self.rating_problems.keep(_rated_by(after.config))
         if after.overrides == before.overrides:
@@ -92,12 +95,30 @@ class Running:
         """Names resolve to other addresses now: the same plan with these."""
         names = self.surroundings.names
         try:
-            self.chronicle.generation = self.engine.apply(self.in_force.plan(names))
+            # Under the lock, or a plan read before another change would undo it.
+            with self._applying:
+                self._refuse_while_draining()
+                self.chronicle.generation = self.engine.apply(self.in_force.plan(names))
         except Refused as refusal:
             self.chronicle.record("warning", "names", f"new addresses are not in use: {refusal}")
             return
         for host in hosts:
             self.chronicle.record("address", host, f"is now {names.address(host)}", by="names")
+
+    def drain(self) -> int:
+        """Accept nobody any more; the sessions that go on. No plan is applied from then on."""
+        with self._applying:
+            first, self.draining = not self.draining, True
+            if first:
+                self.engine.drain()
+        if first:
+            self.chronicle.record("drain", "", "the listeners are closed, sessions go on")
+        return self.engine.snapshot().active
+
+    def _refuse_while_draining(self) -> None:
+        if self.draining:
+            # A plan would open the listeners again.
+            raise Refused("stopped", "the balancer is draining", "", "start it again to change it")
 
     def take_events(self) -> None:
         """Tell what the engine has reported since the last call."""

@@ -101,12 +101,7 @@ class Supervisor:
 
     def drain(self) -> int:
         """Accept nobody any more; the sessions that go on."""
-        running = self.running
-        if not running.draining:
-            running.draining = True
-            running.engine.drain()
-            running.chronicle.record("drain", "", "the listeners are closed, sessions go on")
-        return running.engine.snapshot().active
+        return self.running.drain()
 
     def stop(self) -> None:
         """End what is left. Idempotent."""

@@ -101,14 +101,15 @@ def test_a_round_that_fails_is_told_and_the_next_is_tried(
         clock = Clock()
         made = Background(supervisor, sleep=clock.sleep)
         made.start()
-        for _ in range(2):
+        for _ in range(3):
             await until(lambda: clock.sleepers)
             clock.pass_by()
+        await until(lambda: clock.sleepers)
         await made.stop()
 
     asyncio.run(run())
-    told = [entry.summary for entry in supervisor.history() if entry.kind == "warning"]
-    assert "ArithmeticError: ours" in told
+    told = [(entry.subject, entry.summary) for entry in supervisor.history() if entry.kind == "warning"]
+    assert told == [("checks of web", "ArithmeticError: ours")]
 
 
 def test_engine_events_are_told_as_they_come(world: World) -> None:

@@ -225,3 +225,15 @@ def test_after_stop_everything_is_refused(world: World) -> None:
     with pytest.raises(Refused) as refused:
         supervisor.status()
     assert refused.value.kind == "stopped"
+
+
+def test_nothing_is_applied_while_draining(world: World) -> None:
+    supervisor = world.supervisor()
+    supervisor.drain()
+    assert supervisor.drain() == 0
+    assert world.engine.calls == ["drain"]
+    with pytest.raises(Refused, match="draining"):
+        supervisor.set_node("web", "a", "offline")
+    supervisor.running.addresses_changed(["a.internal"])
+    assert len(world.engine.plans) == 1
+    assert supervisor.status().draining
