@@ -24,8 +24,30 @@ use crate::worker::Worker;
 
 /// Connections taken in per wake-up and listener: no flood keeps sessions waiting for longer.
 const ACCEPTS_PER_TURN: usize = 64;
-/// How soon a worker at a limit looks again.
+/// How soon a worker at a limit looks again, if none of its own sessions ends before.
 const PAUSE: Duration = Duration::from_millis(20);
+/// A limit counts as no longer reached when it was not reached for so long: at a limit, each session
+/// that ends lets one in, and nobody wants to hear of each.
+const CALM: Duration = Duration::from_secs(1);
+
+/// What keeps a worker from accepting, in a word and a sentence.
+struct Limit {
+    word: &'static str,
+    sentence: &'static str,
+}
+
+const SESSIONS: Limit = Limit {
+    word: "sessions",
+    sentence: "max_sessions is reached: new connections wait in the kernel's queue",
+};
+const LISTENER_SESSIONS: Limit = Limit {
+    word: "listener-sessions",
+    sentence: "a listener's max_sessions is reached: its new connections wait in the kernel's queue",
+};
+const DESCRIPTORS: Limit = Limit {
+    word: "descriptors",
+    sentence: "no descriptors or memory are left: new connections wait in the kernel's queue",
+};
 
 /// A worker's listening sockets.
 #[derive(Debug, Default)]
@@ -34,8 +56,8 @@ pub(crate) struct Doors {
     doors: Vec<Option<Door>>,
     /// When closed-for-now doors are looked at again.
     look_again: Option<Moment>,
-    /// The limit that was told about, until it is no longer reached.
-    told: Option<&'static str>,
+    /// The limit that was told about and when it was last reached.
+    told: Option<(&'static str, Moment)>,
 }
 
 #[derive(Debug)]
@@ -47,7 +69,15 @@ struct Door {
 
 impl Doors {
     pub(crate) fn sleep(&self, now: Moment) -> Option<Duration> {
-        self.look_again.map(|moment| moment.since(now))
+        let calm = self.told.map(|(_, reached)| reached.after(CALM));
+        self.look_again.into_iter().chain(calm).min().map(|moment| moment.since(now))
+    }
+
+    /// A session ended: there may be room now.
+    pub(crate) fn look_again_soon(&mut self, now: Moment) {
+        if self.look_again.is_some() {
+            self.look_again = Some(now);
+        }
     }
 }
 
@@ -129,35 +159,33 @@ impl Worker {
     /// Takes in one connection; false if none waits or there is no room.
     fn accept_one(&mut self, place: usize) -> bool {
         let Some(Some(door)) = self.doors.doors.get(place) else { return false };
-        if self.shared.active.load(Relaxed) >= self.shared.max_sessions {
-            self.pause(
-                place,
-                "sessions",
-                "max_sessions is reached: new connections wait in the kernel's queue",
-            );
+        let listener = Arc::clone(&door.listener);
+        // Room is taken before the connection is, so that several workers together keep the limit.
+        if !self.shared.room.take() {
+            self.pause(place, &SESSIONS);
             return false;
         }
-        if !door.listener.has_room() {
-            self.pause(
-                place,
-                "listener-sessions",
-                "a listener's max_sessions is reached: its new connections wait",
-            );
+        if !listener.counts.room.take() {
+            self.shared.room.give_back();
+            self.pause(place, &LISTENER_SESSIONS);
             return false;
         }
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        match acceptfrom_with(door.bound.socket(self.index), flags) {
-            Ok((socket, Some(address))) => {
-                let listener = Arc::clone(&door.listener);
-                if let Ok(address) = SocketAddr::try_from(address) {
-                    self.open(socket, address, listener);
-                }
-                true
-            }
+        let accepted = match acceptfrom_with(door.bound.socket(self.index), flags) {
+            Ok((socket, address)) => Ok(address.and_then(|address| Some((socket, address.try_into().ok()?)))),
+            Err(error) => Err(error),
+        };
+        if let Ok(Some((socket, address))) = accepted {
+            self.open(socket, address, listener);
+            return true;
+        }
+        self.shared.room.give_back();
+        listener.counts.room.give_back();
+        match accepted {
             // A connection that was reset while it waited.
-            Ok((_, None)) | Err(Errno::CONNABORTED | Errno::INTR) => true,
+            Ok(_) | Err(Errno::CONNABORTED | Errno::INTR) => true,
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                self.pause(place, "descriptors", "no descriptors or memory are left: new connections wait");
+                self.pause(place, &DESCRIPTORS);
                 false
             }
             Err(_) => false,
@@ -165,20 +193,28 @@ impl Worker {
     }
 
     /// Stops watching a door for a while: a full table must not spin the loop.
-    fn pause(&mut self, place: usize, limit: &'static str, message: &str) {
+    fn pause(&mut self, place: usize, limit: &Limit) {
         self.unwatch_door(place);
         if let Some(door) = &mut self.doors.doors[place] {
             door.paused = true;
         }
         self.doors.look_again = Some(self.at.now.after(PAUSE));
         self.counts.paused.store(true, Relaxed);
-        if self.doors.told.replace(limit) != Some(limit) {
-            self.shared.events.tell(Told::LimitReached { limit: limit.into(), message: message.into() });
+        let told = self.doors.told.replace((limit.word, self.at.now));
+        if told.is_none_or(|(word, _)| word != limit.word) {
+            let event = Told::LimitReached { limit: limit.word.into(), message: limit.sentence.into() };
+            self.shared.events.tell(event);
         }
     }
 
     /// Tries paused doors again when it is time.
     pub(crate) fn reopen_doors(&mut self) {
+        if let Some((limit, reached)) = self.doors.told
+            && self.at.now >= reached.after(CALM)
+        {
+            self.doors.told = None;
+            self.shared.events.tell(Told::LimitCleared { limit: limit.into() });
+        }
         if self.doors.look_again.is_none_or(|moment| self.at.now < moment) {
             return;
         }
@@ -193,9 +229,6 @@ impl Worker {
         }
         if self.doors.look_again.is_none() {
             self.counts.paused.store(false, Relaxed);
-            if let Some(limit) = self.doors.told.take() {
-                self.shared.events.tell(Told::LimitCleared { limit: limit.into() });
-            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::clock::{Clock, unix_seconds};
 use crate::decisions::candidate_reports;
 use crate::error::{EngineError, ErrorKind};
 use crate::events::{Events, signal};
-use crate::limits;
+use crate::limits::{Room, sessions_possible};
 use crate::registry::Registry;
 use crate::report::{AttemptReport, DecisionReport, Event, SessionReport, Snapshot};
 use crate::session_log::SessionLog;
@@ -72,9 +72,10 @@ impl Engine {
             clock: Clock::start(),
             events: Arc::clone(&events),
             log,
-            max_sessions: limits::max_sessions(max_sessions),
+            room: Room::default(),
             active: AtomicU64::new(0),
         });
+        shared.room.set_places(sessions_possible(max_sessions));
         let inherited = inherited.iter().map(|descriptor| adopt(*descriptor)).collect();
         let handles =
             (0..workers).map(|index| spawn(index, &shared)).collect::<Result<_, _>>().map_err(refused)?;

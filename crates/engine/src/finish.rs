@@ -26,6 +26,9 @@ impl Worker {
             counts.unserved.fetch_add(1, Relaxed);
         }
         self.shared.active.fetch_sub(1, Relaxed);
+        self.shared.room.give_back();
+        counts.room.give_back();
+        self.doors.look_again_soon(self.at.now);
         self.counts.active.store(self.table.len() as u64, Relaxed);
         if self.shared.log.on() {
             self.shared.log.write(self.record(&pair));

@@ -1,5 +1,7 @@
 //! What this process can carry, computed at its start (law 9).
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use rustix::process::{Resource, getrlimit};
 
 /// Descriptors kept for everything that is no session: listeners, logs, the admin socket, Python.
@@ -8,11 +10,59 @@ const RESERVED: u64 = 256;
 const PER_SESSION: u64 = 2;
 
 /// Sessions at a time: what is wanted, or less where descriptors do not suffice.
-pub(crate) fn max_sessions(wanted: u64) -> u64 {
+pub(crate) fn sessions_possible(wanted: u64) -> u64 {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let possible = descriptors.saturating_sub(RESERVED).max(PER_SESSION) / PER_SESSION;
     match wanted {
         0 => possible,
         wanted => wanted.min(possible),
+    }
+}
+
+/// Places for sessions that several workers take and give back, never more than there are.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// 0 for as many as one likes.
+    places: AtomicU64,
+    taken: AtomicU64,
+}
+
+impl Room {
+    pub(crate) fn set_places(&self, places: u64) {
+        self.places.store(places, Relaxed);
+    }
+
+    pub(crate) fn places(&self) -> u64 {
+        self.places.load(Relaxed)
+    }
+
+    /// Takes a place; false if none is left.
+    pub(crate) fn take(&self) -> bool {
+        let places = self.places();
+        let next = |taken| (places == 0 || taken < places).then_some(taken + 1);
+        self.taken.fetch_update(Relaxed, Relaxed, next).is_ok()
+    }
+
+    pub(crate) fn give_back(&self) {
+        self.taken.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Room;
+
+    #[test]
+    fn there_is_room_for_as_many_as_there_are_places() {
+        let room = Room::default();
+        assert!(room.take() && room.take(), "no limit");
+        room.set_places(3);
+        assert!(room.take());
+        assert!(!room.take());
+        room.give_back();
+        assert!(room.take());
+        room.set_places(1);
+        room.give_back();
+        assert!(!room.take(), "a limit that was lowered holds for whoever comes next");
     }
 }

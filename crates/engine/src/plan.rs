@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 
 use protobalance_core::cluster::Cluster;
 use protobalance_core::session::TimeLimits;
@@ -11,6 +11,7 @@ use protobalance_core::session::TimeLimits;
 use crate::affinity_file::AffinityStore;
 use crate::bind::Bound;
 use crate::connect::NodeAddress;
+use crate::limits::Room;
 
 /// What the workers carry out.
 #[derive(Debug)]
@@ -49,31 +50,17 @@ pub(crate) struct Listener {
     /// As bound: ports that the kernel chose are filled in.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) time_limits: TimeLimits,
-    pub(crate) max_sessions: u64,
     pub(crate) keepalive_ms: u64,
     pub(crate) user_timeout_ms: u64,
     pub(crate) counts: Arc<ListenerCounts>,
 }
 
-impl Listener {
-    /// Whether one more session fits.
-    pub(crate) fn has_room(&self) -> bool {
-        self.max_sessions == 0 || self.counts.active() < self.max_sessions
-    }
-}
-
 /// A listener's counts; alive across plans.
 #[derive(Debug, Default)]
 pub(crate) struct ListenerCounts {
+    /// Its `max_sessions`.
+    pub(crate) room: Room,
     pub(crate) opened: AtomicU64,
     pub(crate) closed: AtomicU64,
     pub(crate) unserved: AtomicU64,
-}
-
-impl ListenerCounts {
-    /// opened - closed = active, always (law 13). Closed is read first, so that it never exceeds opened.
-    pub(crate) fn active(&self) -> u64 {
-        let closed = self.closed.load(Relaxed);
-        self.opened.load(Relaxed).saturating_sub(closed)
-    }
 }

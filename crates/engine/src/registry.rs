@@ -79,6 +79,7 @@ impl Registry {
         let (listeners, bound) = self.listeners(&spec, &routes)?;
         // Nothing fails from here on.
         for (listener, wanted) in listeners.iter().zip(&spec.listeners) {
+            listener.counts.room.set_places(u64::from(wanted.max_sessions));
             self.counts.insert(wanted.name.clone(), Arc::clone(&listener.counts));
         }
         let withdraws = self.carry_out(&spec, nodes, now);
@@ -203,7 +204,6 @@ impl Registry {
                 first_byte: Duration::from_millis(wanted.first_byte_timeout_ms),
                 half_close: Duration::from_millis(wanted.half_close_timeout_ms),
             },
-            max_sessions: u64::from(wanted.max_sessions),
             keepalive_ms: wanted.keepalive_ms,
             user_timeout_ms: wanted.user_timeout_ms,
             counts: self.counts.get(&wanted.name).cloned().unwrap_or_default(),

@@ -24,7 +24,7 @@ pub(crate) fn take(registry: &Registry, shared: &Shared, workers: &[&WorkerCount
         active,
         opened,
         closed: opened.saturating_sub(active),
-        max_sessions: shared.max_sessions,
+        max_sessions: shared.room.places(),
         log_written: shared.log.written(),
         log_dropped: shared.log.dropped(),
         workers: workers.iter().copied().map(worker).collect(),

@@ -20,6 +20,7 @@ use crate::accept::Doors;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
 use crate::events::{Events, clear};
+use crate::limits::Room;
 use crate::plan::Plan;
 use crate::relay::BUFFER;
 use crate::report::{DecisionReport, SessionReport};
@@ -62,7 +63,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) events: Arc<Events>,
     pub(crate) log: SessionLog,
-    pub(crate) max_sessions: u64,
+    pub(crate) room: Room,
     pub(crate) active: AtomicU64,
 }
 
