@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from fakes.supervisor import NODE
 from protobalance.cli.demo import nodes, picture
 from protobalance.cli.demo.picture import Moment
-from protobalance.cli.demo.stage import cut
 from protobalance.cli.demo.theatre import configuration
 from protobalance.cli.demo.traffic import Traffic, answering_node
 from protobalance.cli.screen.ink import Ink, width
@@ -47,19 +46,22 @@ def test_the_file_is_a_configuration() -> None:
 
 
 def test_the_picture_shows_who_is_killed_and_who_gets_what() -> None:
-    page = "\n".join(picture.frame(moment({"b": 50.0}), Ink(coloured=False)))
+    page = "\n".join(picture.frame(moment({"b": 50.0}), Ink(coloured=False), 200))
     assert "killed" in page
     assert "4711" in page
     assert picture.BAR * "█" in page
+    assert (picture.BAR + 1) * "█" not in page
     assert "12 requests, 0 errors" in page
     assert "1 error" in picture.line(moment({}, errors=1))
 
 
-@given(st.text("ab█"), st.integers(0, 40))
-def test_a_line_is_cut_by_what_is_seen(words: str, columns: int) -> None:
-    ink = Ink(coloured=True)
-    assert width(cut(ink.red(words), columns)) == min(len(words), columns)
-    assert cut(words, len(words)) == words
+@given(st.integers(1, 200), st.floats(0, 1e6), st.floats(0, 1e6))
+def test_bars_compare_on_every_terminal(columns: int, one: float, other: float) -> None:
+    lines = picture.frame(moment({"a": one, "b": other}), Ink(coloured=False), columns)
+    bars = [line.count("█") for line in lines[1:3]]
+    assert (bars[0] >= bars[1]) == (one >= other) or bars[0] == bars[1]
+    if columns > 100:
+        assert all(width(line) <= columns for line in lines)
 
 
 def test_nodes_answer_die_and_come_back_on_their_port() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protobalance.cli.screen import quantities
-from protobalance.cli.screen.ink import Ink, harmless, width
+from protobalance.cli.screen.ink import Ink, cut, harmless, width
 from protobalance.cli.screen.table import table
 
 PLAIN, COLOURED = Ink(coloured=False), Ink(coloured=True)
@@ -75,6 +75,12 @@ def test_quantities_stay_short(number: float) -> None:
 @given(st.text())
 def test_nothing_harmful_passes(words: str) -> None:
     assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in harmless(words))
+
+
+@given(st.text("ab█"), st.integers(0, 40))
+def test_a_line_is_cut_by_what_is_seen(words: str, columns: int) -> None:
+    assert width(cut(COLOURED.red(words), columns)) == min(len(words), columns)
+    assert cut(words, len(words)) == words
 
 
 def test_colours_are_words_between_marks_or_words_alone() -> None:

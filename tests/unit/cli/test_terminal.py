@@ -32,3 +32,15 @@ def test_the_screen_comes_back_whatever_happens(capsys: pytest.CaptureFixture[st
     with pytest.raises(KeyboardInterrupt), terminal.own_screen():
         raise KeyboardInterrupt
     assert capsys.readouterr().out == terminal.ALTERNATE + terminal.BACK
+
+
+def test_what_does_not_fit_the_screen_is_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10")
+    monkeypatch.setenv("LINES", "4")
+    terminal.redraw(["x" * 20] * 10)
+    shown = capsys.readouterr().out
+    assert shown.count("\n") == 3
+    assert "x" * 9 in shown
+    assert "x" * 10 not in shown

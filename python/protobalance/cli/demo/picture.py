@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from protobalance.cli.screen.ink import Ink
+from protobalance.cli.screen.ink import Ink, width
 from protobalance.cli.screen.quantities import plural
-from protobalance.cli.screen.status import node_health, node_state
+from protobalance.cli.screen.status import in_state_colour, node_health
 from protobalance.cli.screen.table import table
 from protobalance.control.answers import NodeStatus
 
-BAR = 36  # columns of the longest bar: the table fits into 100
-HEADS = ("node", "process", "state", "health", ">requests/s", "")
+BAR, MIN_BAR = 40, 8  # columns of the longest bar
+GAP = 2  # columns before it
+HEADS = ("node", "process", "state", "health", ">requests/s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +27,31 @@ class Moment:
     errors: int
 
 
-def frame(moment: Moment, ink: Ink) -> list[str]:
-    """The moment as a table, for a terminal."""
-    highest = max([*moment.rates.values(), 1.0])
+def frame(moment: Moment, ink: Ink, columns: int) -> list[str]:
+    """The moment as a table, for a terminal so many columns wide."""
     rows = [
         (
             ink.bold(node.name),
             str(moment.processes[node.name] or ink.red("killed")),
-            node_state(node, ink),
+            in_state_colour(node, ink, node.admin_state),
             node_health(node, ink),
             f"{moment.rates.get(node.name, 0.0):.0f}",
-            ink.green("█" * round(BAR * moment.rates.get(node.name, 0.0) / highest)),
         )
         for node in moment.nodes
     ]
-    return [*table(HEADS, rows, ink), "", "  " + _counts(moment, ink)]
+    head, *lines = table(HEADS, rows, ink)
+    # What is too long is cut, and bars that are cut cannot be compared: so they get the room that is left.
+    longest = max(MIN_BAR, min(BAR, columns - GAP - max(map(width, lines))))
+    highest = max([*moment.rates.values(), 1.0])
+    bars = (
+        ink.green("█" * round(longest * moment.rates.get(node.name, 0.0) / highest)) for node in moment.nodes
+    )
+    return [
+        head,
+        *(f"{line}{GAP * ' '}{bar}" for line, bar in zip(lines, bars, strict=True)),
+        "",
+        f"  {_counts(moment, ink)}",
+    ]
 
 
 def line(moment: Moment) -> str:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 
 from protobalance.cli.demo import picture
 from protobalance.cli.demo.picture import Moment
 from protobalance.cli.screen import terminal
-from protobalance.cli.screen.ink import Ink
+from protobalance.cli.screen.ink import Ink, cut
 
 REFRESH = 0.2  # seconds on a terminal
 REPORT = 1.0  # seconds elsewhere
 UP = "\x1b[{}A"
-PIECE = re.compile(r"\x1b\[[0-9;]*m|.")
 
 
 class Stage:
@@ -43,7 +41,8 @@ class Stage:
         if not self._live:
             print(picture.line(moment), flush=True)
             return
-        lines = [cut(line, terminal.columns() - 1) for line in picture.frame(moment, self.ink)]
+        columns = terminal.columns() - 1  # a full line would already wrap on some terminals
+        lines = [cut(line, columns) for line in picture.frame(moment, self.ink, columns)]
         above = UP.format(self._drawn) if self._drawn else ""
         print(
             above + "".join(f"{line}{terminal.CLEAR_LINE}\n" for line in lines),
@@ -51,13 +50,3 @@ class Stage:
             flush=True,
         )
         self._drawn = len(lines)
-
-
-def cut(line: str, columns: int) -> str:
-    """At most so many columns, colours kept: a line that wraps could not be redrawn in place."""
-    kept, used = [], 0
-    for piece in PIECE.findall(line):
-        used += not piece.startswith("\x1b")
-        if used <= columns or piece.startswith("\x1b"):
-            kept.append(piece)
-    return "".join(kept)

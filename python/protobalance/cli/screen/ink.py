@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+PIECE = re.compile(ESCAPE.pattern + "|.")
 # Text that comes from a file or from outside must not steer the terminal that shows it.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -38,6 +39,16 @@ class Ink:
 def width(words: str) -> int:
     """Columns on the screen, colours not counted."""
     return len(ESCAPE.sub("", words))
+
+
+def cut(line: str, columns: int) -> str:
+    """At most so many columns, colours kept: a line that wraps could not be redrawn in place."""
+    kept, used = [], 0
+    for piece in PIECE.findall(line):
+        used += not piece.startswith("\x1b")
+        if used <= columns or piece.startswith("\x1b"):
+            kept.append(piece)
+    return "".join(kept)
 
 
 def harmless(words: str) -> str:

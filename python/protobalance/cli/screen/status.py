@@ -98,9 +98,14 @@ def _node(node: NodeStatus, ink: Ink) -> tuple[str, ...]:
 
 
 def node_state(node: NodeStatus, ink: Ink) -> str:
-    """What the operator wants of it, in its colour."""
+    """What the operator wants of it, with the file's word beside it."""
+    return in_state_colour(node, ink, _beside(node.admin_state, node.file_admin_state))
+
+
+def in_state_colour(node: NodeStatus, ink: Ink, words: str) -> str:
+    """The words, as green, yellow or red as the node's admin state."""
     colour = {"available": ink.green, "draining": ink.yellow}.get(node.admin_state, ink.red)
-    return colour(_beside(node.admin_state, node.file_admin_state))
+    return colour(words)
 
 
 def node_health(node: NodeStatus, ink: Ink) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from protobalance.cli.screen.ink import Ink
+from protobalance.cli.screen.ink import Ink, cut
 
 ALTERNATE, BACK = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"  # xterm: the other screen, cursor hidden
 HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -38,9 +38,9 @@ def own_screen() -> Iterator[None]:
         sys.stdout.flush()
 
 
-def redraw(text: str) -> None:
+def redraw(lines: Sequence[str]) -> None:
     """Replaces what the screen shows, without a flicker: each line is overwritten, then its rest cleared."""
-    height = shutil.get_terminal_size().lines
-    lines = text.splitlines()[: height - 1]
-    sys.stdout.write(HOME + "".join(f"{line}{CLEAR_LINE}\r\n" for line in lines) + CLEAR_BELOW)
+    size = shutil.get_terminal_size()
+    shown = (cut(line, size.columns - 1) for line in lines[: size.lines - 1])
+    sys.stdout.write(HOME + "".join(f"{line}{CLEAR_LINE}\n" for line in shown) + CLEAR_BELOW)
     sys.stdout.flush()

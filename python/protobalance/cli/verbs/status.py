@@ -53,6 +53,5 @@ def _pages(client: Client) -> None:
 
 def _redraw(client: Client) -> None:
     while True:
-        lines = page(client.ask(status.OPERATION, status.StatusQuestion()), terminal.ink())
-        terminal.redraw("\n".join(lines))
+        terminal.redraw(page(client.ask(status.OPERATION, status.StatusQuestion()), terminal.ink()))
         time.sleep(REFRESH)
