@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::affinity::Affinity;
 use crate::moment::Moment;
-use crate::node::{NodeIndex, NodeState};
+use crate::node::{AdminState, Health, NodeIndex, NodeState};
 use crate::policy::{Ask, ClusterState, Policy};
 
 /// One node as one plan sees it.
@@ -14,6 +14,10 @@ use crate::policy::{Ask, ClusterState, Policy};
 pub struct Node {
     /// The shared truth, alive across plans.
     pub state: Arc<NodeState>,
+    /// What this plan wants of it. Beside the shared truth, so that a worker that still serves by one
+    /// plan is not swayed by the next: the truth is raised before a plan is handed out, and lowered
+    /// after every worker has it.
+    pub admin_state: AdminState,
     /// Its share of the load; 0 takes clients only as a fallback.
     pub weight: u16,
     /// Who takes over when it cannot, in order.
@@ -23,6 +27,23 @@ pub struct Node {
 }
 
 impl Node {
+    /// What the operator wants of it, by this plan or by a later one that withdrew it.
+    #[must_use]
+    pub fn admin_state(&self) -> AdminState {
+        match self.admin_state {
+            AdminState::Available => self.state.admin_state(),
+            withdrawn => withdrawn,
+        }
+    }
+
+    /// Whether it takes one more client at `now`: available, up or due for a trial, and not full.
+    #[must_use]
+    pub fn takes_clients(&self, now: Moment) -> bool {
+        self.admin_state() == AdminState::Available
+            && !matches!(self.state.health(now), Health::Down { .. })
+            && self.has_room()
+    }
+
     /// Whether one more session fits under `max_sessions`.
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -67,6 +88,12 @@ impl Cluster {
     #[must_use]
     pub fn ask<'a>(&'a self, client: IpAddr, tried: &'a [NodeIndex], now: Moment, random: u64) -> Ask<'a> {
         Ask { nodes: &self.nodes, state: &self.state, tried, client, now, random }
+    }
+
+    /// The node's place in the list, if it is in this plan.
+    #[must_use]
+    pub fn index_of_state(&self, state: &Arc<NodeState>) -> Option<NodeIndex> {
+        self.nodes.iter().position(|node| Arc::ptr_eq(&node.state, state)).map(|index| index as NodeIndex)
     }
 
     /// The node's place in the list, by name.

@@ -81,7 +81,7 @@ impl Skip {
         if ask.tried.contains(&index) {
             return Skip::Tried;
         }
-        match node.state.admin_state() {
+        match node.admin_state() {
             AdminState::Draining => return Skip::Draining,
             AdminState::Offline => return Skip::Offline,
             AdminState::Available => {}
@@ -268,7 +268,7 @@ pub fn preview(
 ) -> Option<(NodeIndex, Why)> {
     let takes = |node: NodeIndex| {
         let node = &cluster.nodes[usize::from(node)];
-        node.state.takes_clients(at.now) && node.has_room()
+        node.takes_clients(at.now)
     };
     let ask = cluster.ask(client, &[], at.now, at.random);
     let home = cluster.affinity.as_ref().and_then(|affinity| affinity.peek(client, at.unix_now));
@@ -301,14 +301,13 @@ fn indices(cluster: &Cluster) -> impl Iterator<Item = NodeIndex> {
 fn claim(cluster: &Cluster, index: NodeIndex, tried: &[NodeIndex], now: Moment) -> bool {
     let node = &cluster.nodes[usize::from(index)];
     !tried.contains(&index)
-        && node.state.takes_clients(now)
-        && node.has_room()
+        && node.takes_clients(now)
         && node.state.claim_trial(now, cluster.limits.retry_interval)
 }
 
 fn stands_ready(cluster: &Cluster, index: NodeIndex, tried: &[NodeIndex]) -> bool {
     let node = &cluster.nodes[usize::from(index)];
-    !tried.contains(&index) && node.state.admin_state() == AdminState::Available && node.has_room()
+    !tried.contains(&index) && node.admin_state() == AdminState::Available && node.has_room()
 }
 
 /// The policy's pick, committed and claimed. Another worker may be faster at either; each time it is,

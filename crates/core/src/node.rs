@@ -160,12 +160,6 @@ impl NodeState {
         }
     }
 
-    /// Whether it takes a client at `now`: available, and up or due for a trial.
-    #[must_use]
-    pub fn takes_clients(&self, now: Moment) -> bool {
-        self.admin_state() == AdminState::Available && !matches!(self.health(now), Health::Down { .. })
-    }
-
     /// Claims the one trial connection of a node that is due for it: true for exactly one caller,
     /// and the node counts as down for everyone else until `retry_interval` passed or the outcome
     /// is known. True without effect where the node is up.

@@ -132,9 +132,7 @@ impl CloseReason {
 /// One attempt at a node, for the record.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// The node, by its place in the cluster.
-    pub index: NodeIndex,
-    /// The node itself.
+    /// The node.
     pub node: Arc<NodeState>,
     /// Why it was chosen.
     pub why: Why,
@@ -292,6 +290,15 @@ impl Session {
             Event::Deadline => self.deadline_passed(limits, at),
             Event::AdminStateChanged => self.admin_state_changed(at),
             Event::Stopped => self.end(CloseReason::Stopped, true),
+        }
+    }
+
+    /// Goes on by a newer plan: where the present attempt does not stand, it is that plan's nodes that
+    /// are tried next. Without effect once no other node can be tried.
+    pub fn rebase(&mut self, cluster: Arc<Cluster>) {
+        if self.cluster.is_some() {
+            self.cluster = Some(cluster);
+            self.candidates = Candidates::default();
         }
     }
 
@@ -478,7 +485,8 @@ impl Session {
         if !timeout.is_zero() && at.now.since(self.opened_at) >= timeout {
             return self.end(CloseReason::FailoverTimeout, true);
         }
-        let tried: Vec<NodeIndex> = self.failed.iter().map(|attempt| attempt.index).collect();
+        let tried: Vec<NodeIndex> =
+            self.failed.iter().filter_map(|attempt| cluster.index_of_state(&attempt.node)).collect();
         let Some((index, why)) = self.candidates.next(&cluster, self.client, &tried, at, trace) else {
             return self.end(CloseReason::NoNode, true);
         };
@@ -487,7 +495,7 @@ impl Session {
         self.on_trial = node.health(at.now) != Health::Up;
         node.session_opened(at.now, cluster.state.next_ticket());
         let after = at.now.since(self.opened_at);
-        self.attempt = Some(Attempt { index, node: Arc::clone(node), why, failure: None, after });
+        self.attempt = Some(Attempt { node: Arc::clone(node), why, failure: None, after });
         self.phase = Phase::Connecting;
         self.attempt_at = at.now;
         Action::Attempt(index)
@@ -522,17 +530,15 @@ impl Session {
         }
     }
 
-    /// A session that was promised nothing yet leaves a node that the operator withdrew.
+    /// Offline ends a session, or moves it on while it was promised nothing yet; draining keeps it.
     fn admin_state_changed(&mut self, at: Circumstances) -> Action {
-        let uncommitted = self.phase == Phase::Connecting || self.may_move_on();
-        match self.node().map(|node| node.admin_state()) {
-            Some(AdminState::Offline) if !uncommitted => self.end(CloseReason::NodeOffline, true),
-            Some(AdminState::Offline) => self.move_on(Failure::Withdrawn, at),
-            Some(AdminState::Draining) if self.phase == Phase::Connecting => {
-                self.move_on(Failure::Withdrawn, at)
-            }
-            _ => Action::Continue,
+        if self.node().is_none_or(|node| node.admin_state() != AdminState::Offline) {
+            return Action::Continue;
         }
+        if self.phase == Phase::Connecting || self.may_move_on() {
+            return self.move_on(Failure::Withdrawn, at);
+        }
+        self.end(CloseReason::NodeOffline, true)
     }
 
     fn finished(&mut self) -> Action {

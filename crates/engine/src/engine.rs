@@ -112,6 +112,9 @@ impl Engine {
         let plan = registry.adopt(spec, self.shared.clock.now())?;
         self.shared.log.switch(&log, log_file);
         self.ask(|answer| Command::Plan(Arc::clone(&plan), answer));
+        if registry.withdraw() {
+            self.ask(Command::LookAtWithdrawn);
+        }
         Ok(plan.generation)
     }
 

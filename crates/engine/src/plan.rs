@@ -22,14 +22,12 @@ pub(crate) struct Plan {
     /// longer than their sockets may live.
     pub(crate) bound: Vec<(Arc<Bound>, Arc<Listener>)>,
     pub(crate) routes: Vec<Arc<Route>>,
-    /// Whether some node was withdrawn since the last plan, so that sessions must be looked at.
-    pub(crate) withdraws: bool,
 }
 
 impl Plan {
     /// A plan that asks for nothing.
     pub(crate) fn empty() -> Plan {
-        Plan { generation: 0, listeners: vec![], bound: vec![], routes: vec![], withdraws: false }
+        Plan { generation: 0, listeners: vec![], bound: vec![], routes: vec![] }
     }
 }
 

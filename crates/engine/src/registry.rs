@@ -82,46 +82,58 @@ impl Registry {
             listener.counts.room.set_places(u64::from(wanted.max_sessions));
             self.counts.insert(wanted.name.clone(), Arc::clone(&listener.counts));
         }
-        let withdraws = self.carry_out(&spec, nodes, now);
+        for route in &routes {
+            for node in &route.cluster.nodes {
+                if node.admin_state == AdminState::Available {
+                    node.state.set_admin_state(AdminState::Available);
+                }
+            }
+        }
+        for cluster in &spec.clusters {
+            for node in &cluster.nodes {
+                let state = &nodes[&(cluster.name.clone(), node.name.clone())];
+                state.set_rate_window(Duration::from_millis(cluster.rate_window_ms), now);
+            }
+        }
+        let left = std::mem::replace(&mut self.nodes, nodes);
+        let current = &self.nodes;
+        self.retired.extend(left.into_iter().filter(|(key, _)| !current.contains_key(key)));
         self.clusters = clusters;
         self.affinity = affinity;
         self.spec = Some(spec);
         let generation = self.plan.generation + 1;
-        self.plan = Arc::new(Plan { generation, listeners, bound, routes, withdraws });
+        self.plan = Arc::new(Plan { generation, listeners, bound, routes });
         Ok(Arc::clone(&self.plan))
+    }
+
+    /// Withdraws the nodes that the plan in force wants no clients for, once every worker serves by
+    /// it: earlier, a worker with the plan before could find no node at all. True if there are any,
+    /// so that their sessions must be looked at.
+    pub(crate) fn withdraw(&mut self) -> bool {
+        let mut withdrawn = false;
+        let mut lower = |state: &NodeState, to: AdminState| {
+            withdrawn |= state.admin_state() != to;
+            state.set_admin_state(to);
+        };
+        for route in &self.plan.routes {
+            for node in route.cluster.nodes.iter().filter(|node| node.admin_state != AdminState::Available) {
+                lower(&node.state, node.admin_state);
+            }
+        }
+        let current = &self.nodes;
+        self.retired.retain(|key, _| !current.contains_key(key));
+        for state in self.retired.values() {
+            lower(state, AdminState::Draining);
+        }
+        self.retired.retain(|_, state| state.active() > 0);
+        withdrawn
     }
 
     /// Lets the sockets go; what is known of the listeners stays.
     pub(crate) fn close(&mut self) {
         let Plan { generation, listeners, routes, .. } = &*self.plan;
         let (listeners, routes) = (listeners.clone(), routes.clone());
-        self.plan =
-            Arc::new(Plan { generation: *generation, listeners, bound: vec![], routes, withdraws: false });
-    }
-
-    /// Sets admin states and rate windows; retires nodes that left. True if some node was withdrawn.
-    fn carry_out(&mut self, spec: &PlanSpec, nodes: HashMap<NodeKey, Arc<NodeState>>, now: Moment) -> bool {
-        let mut withdraws = false;
-        for cluster in &spec.clusters {
-            for node in &cluster.nodes {
-                let state = &nodes[&(cluster.name.clone(), node.name.clone())];
-                let wanted = admin_state(&node.admin_state).unwrap_or(AdminState::Available);
-                withdraws |= wanted != AdminState::Available && state.admin_state() != wanted;
-                state.set_admin_state(wanted);
-                state.set_rate_window(Duration::from_millis(cluster.rate_window_ms), now);
-            }
-        }
-        let before = std::mem::replace(&mut self.nodes, nodes);
-        for (key, state) in before {
-            if !self.nodes.contains_key(&key) {
-                state.set_admin_state(AdminState::Draining);
-                withdraws = true;
-                self.retired.insert(key, state);
-            }
-        }
-        let current = &self.nodes;
-        self.retired.retain(|key, state| state.active() > 0 && !current.contains_key(key));
-        withdraws
+        self.plan = Arc::new(Plan { generation: *generation, listeners, bound: vec![], routes });
     }
 
     fn listeners(&mut self, spec: &PlanSpec, routes: &[Arc<Route>]) -> Result<Listeners, EngineError> {
@@ -288,7 +300,8 @@ impl Draft<'_> {
                 return Err(format!("weight {} of node {:?} is more than 256", node.weight, node.name));
             }
             let fallbacks = node.fallbacks.iter().map(index_of).collect::<Result<_, _>>()?;
-            nodes.push(Node { state, weight: node.weight, fallbacks, max_sessions: node.max_sessions });
+            let (weight, max_sessions) = (node.weight, node.max_sessions);
+            nodes.push(Node { state, admin_state: wanted, weight, fallbacks, max_sessions });
         }
         Ok(nodes.into())
     }

@@ -3,6 +3,8 @@
 
 use std::os::fd::AsFd;
 
+use std::sync::Arc;
+
 use protobalance_core::session::{Action, CloseReason, Event, Failure, News, Phase, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
@@ -205,8 +207,26 @@ impl Worker {
         }
     }
 
+    /// Has a session that may still go elsewhere go on by the plan in force: its own may name nobody
+    /// any more who takes clients.
+    fn keep_up_with_plan(&mut self, key: u32) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let Some(route) = &pair.route else { return };
+        let current = self.plan.listeners.iter().find(|listener| listener.name == pair.listener.name);
+        if let Some(listener) = current
+            && !Arc::ptr_eq(&listener.route, route)
+        {
+            pair.session.rebase(Arc::clone(&listener.route.cluster));
+            pair.route = Some(Arc::clone(&listener.route));
+            pair.listener = Arc::clone(listener);
+        }
+    }
+
     /// One step of the session, and all that follows from it.
     pub(crate) fn step(&mut self, key: u32, event: Event) {
+        if !matches!(event, Event::Connected | Event::SpokeToNode | Event::SpokeToClient) {
+            self.keep_up_with_plan(key);
+        }
         let at = self.draw();
         let Some(pair) = self.table.get_mut(key) else { return };
         if pair.closing.is_some() {

@@ -36,6 +36,8 @@ const EVENTS_PER_WAKE: usize = 512;
 /// What the control plane asks of a worker. Answers go through the channel that comes with it.
 pub(crate) enum Command {
     Plan(Arc<Plan>, Sender<()>),
+    /// Some node takes no clients any more, or shall have no sessions.
+    LookAtWithdrawn(Sender<()>),
     Sessions(SessionQuery, Sender<Vec<SessionReport>>),
     Decisions {
         listener: String,
@@ -210,6 +212,10 @@ impl Worker {
                     self.adopt(plan);
                     let _ = done.send(());
                 }
+                Command::LookAtWithdrawn(done) => {
+                    self.look_at_withdrawn();
+                    let _ = done.send(());
+                }
                 Command::Sessions(query, answer) => {
                     let _ = answer.send(self.session_reports(&query));
                 }
@@ -229,10 +235,12 @@ impl Worker {
     fn adopt(&mut self, plan: Arc<Plan>) {
         self.plan = plan;
         self.change_doors();
-        if self.plan.withdraws {
-            for key in self.table.keys() {
-                self.step(key, Event::AdminStateChanged);
-            }
+    }
+
+    /// Looks at every session whose node may have been withdrawn.
+    fn look_at_withdrawn(&mut self) {
+        for key in self.table.keys() {
+            self.step(key, Event::AdminStateChanged);
         }
     }
 

@@ -76,10 +76,7 @@ impl Ask<'_> {
     #[must_use]
     pub fn usable(&self, index: NodeIndex) -> bool {
         let node = &self.nodes[usize::from(index)];
-        node.weight > 0
-            && node.has_room()
-            && node.state.takes_clients(self.now)
-            && !self.tried.contains(&index)
+        node.weight > 0 && node.takes_clients(self.now) && !self.tried.contains(&index)
     }
 
     /// The nodes a policy may pick, in the cluster's order.

@@ -56,7 +56,7 @@ pub(crate) struct Model {
 
 pub(crate) fn node(name: &str, weight: u16) -> Node {
     let state = Arc::new(NodeState::new("c", name, AdminState::Available));
-    Node { state, weight, fallbacks: Box::new([]), max_sessions: 0 }
+    Node { state, admin_state: AdminState::Available, weight, fallbacks: Box::new([]), max_sessions: 0 }
 }
 
 impl Model {

@@ -294,16 +294,52 @@ fn law_5_draining_keeps_sessions_and_offline_ends_them() {
     let mut talking = stage.open();
     talking.on(&stage, Event::Connected);
     talking.on(&stage, Event::SpokeToNode);
+    stage.node("b").set_admin_state(AdminState::Draining);
     let mut connecting = stage.open();
-    connecting.on(&stage, Event::Failed(Failure::Refused));
-    assert_eq!((talking.node(), connecting.node()), ("a", "a"));
     stage.node("a").set_admin_state(AdminState::Draining);
-    assert_eq!(talking.on(&stage, Event::AdminStateChanged), Action::Continue);
-    let withdrawn = connecting.on(&stage, Event::AdminStateChanged);
-    assert_eq!(withdrawn, end(CloseReason::NoNode, true), "b was tried already");
+    for played in [&mut talking, &mut connecting] {
+        assert_eq!(played.node(), "a");
+        assert_eq!(
+            played.on(&stage, Event::AdminStateChanged),
+            Action::Continue,
+            "draining keeps its sessions"
+        );
+    }
     stage.node("a").set_admin_state(AdminState::Offline);
+    stage.node("b").set_admin_state(AdminState::Available);
     assert_eq!(talking.on(&stage, Event::AdminStateChanged), end(CloseReason::NodeOffline, true));
+    assert_eq!(
+        connecting.on(&stage, Event::AdminStateChanged),
+        Action::Attempt(1),
+        "nothing was promised yet"
+    );
     assert_eq!(stage.node("a").failed(), 0, "what the operator does is not the node's failure");
+}
+
+#[test]
+fn a_plan_that_withdraws_a_node_is_not_swayed_by_the_next_that_wants_it() {
+    let stage = Stage::with(2, |cluster| cluster.nodes[0].admin_state = AdminState::Draining);
+    assert_eq!(stage.node("a").admin_state(), AdminState::Available, "the next plan raised it");
+    assert_eq!(stage.open().node(), "b");
+    assert_eq!(stage.open().node(), "b");
+}
+
+#[test]
+fn a_session_still_on_its_way_goes_on_by_the_newer_plan() {
+    let (old, new) = (Stage::new(1), Stage::new(3));
+    let mut played = old.open();
+    old.node("a").set_admin_state(AdminState::Offline);
+    played.session.rebase(Arc::clone(&new.cluster));
+    assert_eq!(played.on(&old, Event::AdminStateChanged), Action::Attempt(0));
+    assert_eq!(
+        played.on(&old, Event::Failed(Failure::Refused)),
+        Action::Attempt(1),
+        "only what was tried is passed over"
+    );
+    played.on(&old, Event::Connected);
+    played.on(&old, Event::SpokeToNode);
+    played.session.rebase(Arc::clone(&old.cluster));
+    assert!(played.session.cluster().is_none(), "its fate is sealed");
 }
 
 #[test]
