@@ -9,12 +9,14 @@ import fcntl
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from protobalance.control.refusal import Refused
 
 BACKLOG = 64
+LOCK_TRIES, LOCK_PAUSE = 20, 0.05  # one second in all
 PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path, without the final zero (unix(7))
 
 
@@ -60,10 +62,19 @@ def _claim(path: Path) -> socket.socket:
 
 @contextlib.contextmanager
 def _only_starter(directory: Path) -> Iterator[None]:
-    """Two balancers starting at once must not both find the same stale socket and each remove the other's."""
+    """Two balancers starting at once must not both find the same stale socket and each remove the other's.
+
+    Whoever can read the directory can hold its lock; a starter holds it for a moment, so after a while
+    it is somebody who wants us to wait for ever, and we do not.
+    """
     held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        for _ in range(LOCK_TRIES):
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(LOCK_PAUSE)
         yield
     finally:
         os.close(held)

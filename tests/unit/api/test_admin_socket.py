@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
@@ -64,6 +65,21 @@ def test_a_successors_socket_is_left_alone(tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as successor:
             successor.bind(str(path))
     assert path.exists()
+
+
+def test_a_lock_that_is_never_released_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("protobalance.api.admin_socket.time.sleep", pauses.append)
+    held = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with claimed(tmp_path / "admin.sock") as listening:
+            assert listening.fileno() >= 0
+    finally:
+        os.close(held)
+    assert sum(pauses) <= 2
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "no/such\0name"])
