@@ -58,6 +58,12 @@ struct Mapping {
 
 struct TablePart(Arc<Mapping>);
 
+impl Memory for MappedWords {
+    fn words(&self) -> &[AtomicU64] {
+        self
+    }
+}
+
 impl Memory for TablePart {
     fn words(&self) -> &[AtomicU64] {
         &self.0.words[HEADER_WORDS + NAME_WORDS..]
@@ -67,7 +73,8 @@ impl Memory for TablePart {
 impl AffinityStore {
     /// A table that ends with the process.
     pub(crate) fn in_memory(capacity: u64) -> std::io::Result<AffinityStore> {
-        let table = Arc::new(Table::in_memory(capacity, random_key()?));
+        let words = usize::try_from(words_for(capacity)).unwrap_or(usize::MAX / 16);
+        let table = Arc::new(Table::new(Box::new(MappedWords::anonymous(words)?), random_key()?));
         let names = Mutex::new(Names { known: Vec::new(), bytes: 0, file: None });
         Ok(AffinityStore { table, capacity, path: None, names })
     }
@@ -104,6 +111,8 @@ impl AffinityStore {
         let key = mapping.adopt(capacity).map_err(refused)?;
         let (known, bytes) = mapping.names();
         let table = Arc::new(Table::new(Box::new(TablePart(Arc::clone(&mapping))), key));
+        // Opening looked at every slot; only those of clients that come are needed from here on.
+        mapping.words.release_pages();
         let names = Mutex::new(Names { known, bytes, file: Some(mapping) });
         Ok(AffinityStore { table, capacity, path: Some(path.to_owned()), names })
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 
 use rustix::io::Result;
 use rustix::ioctl::{Getter, Opcode, ioctl};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 
 const SIOCATMARK: Opcode = 0x8905;
 const SIOCOUTQ: Opcode = 0x5411;
@@ -29,7 +29,7 @@ pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(descriptor) }
 }
 
-/// A file mapped as shared words: what is written survives the process, however it ends.
+/// Mapped memory as shared words. Of a file: what is written survives the process, however it ends.
 #[derive(Debug)]
 pub(crate) struct MappedWords {
     start: *mut AtomicU64,
@@ -50,6 +50,21 @@ impl MappedWords {
         // page alignment is more than AtomicU64 needs.
         let start = unsafe { mmap(std::ptr::null_mut(), words * 8, flags, MapFlags::SHARED, file, 0) }?;
         Ok(MappedWords { start: start.cast(), words })
+    }
+
+    /// Maps words of no file; they are zero, and cost nothing until they are written.
+    pub(crate) fn anonymous(words: usize) -> Result<MappedWords> {
+        let flags = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: as in `map`.
+        let start = unsafe { mmap_anonymous(std::ptr::null_mut(), words * 8, flags, MapFlags::PRIVATE) }?;
+        Ok(MappedWords { start: start.cast(), words })
+    }
+
+    /// Lets go of the pages of a mapped file until they are used again; what they hold stays.
+    pub(crate) fn release_pages(&self) {
+        // SAFETY: the range is the mapping of a file, shared, so its contents are the kernel's and
+        // are read from there again. A failure would cost memory, nothing else.
+        let _ = unsafe { madvise(self.start.cast(), self.words * 8, Advice::LinuxDontNeed) };
     }
 }
 
