@@ -82,7 +82,7 @@ def test_a_listener_that_is_removed_refuses_and_its_sessions_go_on() -> None:
                 del config["listeners"]["other"]
                 balancer.apply(config)
                 with pytest.raises(ConnectionRefusedError):
-                    socket.create_connection(address, timeout=PATIENCE)
+                    socket.create_connection(address, timeout=PATIENCE).close()
                 exchange(client, node)
 
 

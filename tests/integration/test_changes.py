@@ -33,20 +33,25 @@ def two_clusters() -> Iterator[Nodes]:
 
 
 def some_config(nodes: Nodes, choice: random.Random) -> Config:
-    """Any subset of the nodes with any weights, some draining, the listener feeding either colour; the first
-    node of each colour always serves.
+    """Any subset of the nodes with any weights, some draining, the listener feeding either colour. Of that
+    colour one node serves; the other may be drained whole in the same change, as at a release.
     """
+    fed = choice.choice(COLOURS)
     config = wish({})
-    config["listeners"]["in"]["cluster"] = choice.choice(COLOURS)
+    config["listeners"]["in"]["cluster"] = fed
     config["clusters"] = {colour: cluster(nodes[colour]) for colour in COLOURS}
     for colour in COLOURS:
         wished = config["clusters"][colour]["nodes"]
-        for name in list(wished)[1:]:
-            if choice.random() < 0.3:
+        kept = choice.choice(list(wished))
+        abandoned = colour != fed and choice.random() < 0.3
+        for name in list(wished):
+            if name != kept and choice.random() < 0.3:
                 del wished[name]
                 continue
-            wished[name]["weight"] = choice.randint(0, 5)
-            wished[name]["admin_state"] = choice.choice(["available", "available", "draining"])
+            wished[name]["weight"] = choice.randint(1 if name == kept else 0, 5)
+            serves = name == kept and colour == fed
+            if not serves and (abandoned or choice.random() < 0.3):
+                wished[name]["admin_state"] = "draining"
     return config
 
 

@@ -40,6 +40,19 @@ def test_who_does_not_fit_waits_and_is_served_when_there_is_room(whose: str) -> 
         wait_until(lambda: balancer.status().active == 0, "all sessions have ended")
 
 
+@pytest.mark.parametrize("mode", ["greet", "echo"])
+def test_clients_that_left_while_they_waited_leave_nothing_behind(mode: str) -> None:
+    """Law 9: the queue is worked off, whoever is gone by then, and the node may speak to them in vain."""
+    with pbload.nodes(mode, name="n") as nodes, Balancer(limited("listener", nodes)) as balancer:
+        clients = [
+            socket.create_connection(balancer.address("in"), timeout=PATIENCE) for _ in range(5 * LIMIT)
+        ]
+        wait_until(lambda: balancer.status().active == LIMIT, "the limit is reached")
+        for client in reversed(clients):
+            client.close()
+        wait_until(lambda: balancer.status().closed == 5 * LIMIT, "all sessions have ended")
+
+
 def test_a_full_node_is_passed_over_until_it_has_room() -> None:
     """Law 9, for a node's own limit."""
     with pbload.nodes("greet", name="n") as nodes, pbload.nodes("greet", name="r") as rest:

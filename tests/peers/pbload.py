@@ -77,10 +77,9 @@ def started(subcommand: str, **options: object) -> Iterator[Run]:
     try:
         yield run
     finally:
-        if run.child.poll() is None:
+        # Its own `with` waits for it and closes both pipes.
+        with run.child:
             run.child.kill()
-        # Waits for the child and closes both pipes.
-        run.child.communicate()
 
 
 @contextmanager

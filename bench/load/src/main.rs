@@ -34,6 +34,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use arguments::Arguments;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 const USAGE: &str = "\
 usage: pbload SUBCOMMAND --option value …
@@ -50,7 +51,16 @@ usage: pbload SUBCOMMAND --option value …
 /// What a subcommand returns: whether every client was served without an error.
 type Outcome = Result<bool, Box<dyn Error>>;
 
+/// Raises the soft limit of descriptors to the hard one: thousands of connections are this tool's work.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, the connections that do not fit will say so.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
 fn main() -> ExitCode {
+    raise_descriptor_limit();
     let mut words = std::env::args().skip(1);
     let subcommand = words.next().unwrap_or_default();
     let run = match subcommand.as_str() {

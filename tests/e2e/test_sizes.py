@@ -1,0 +1,109 @@
+"""Many sessions, much data, few descriptors: what a process uses, and gives back (laws 8 and 9)."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from peers import pbload
+from peers.command import Command, running
+from peers.joined import PATIENCE
+from peers.process import text_of, wait_until
+from peers.wish import wish
+
+MB = 1_000_000
+# User memory for a session that is open, both its sockets' buffers being the kernel's.
+PER_SESSION = 2_000
+# What one direction of one session may hold of data that was read and not yet taken.
+HELD_PER_DIRECTION = 256 * 1024
+# What an allocator may keep after a peak that is far higher.
+KEPT = 8 * MB
+
+
+def _settled(command: Command) -> int:
+    """Resident memory once all sessions have ended."""
+    wait_until(lambda: command.status().active == 0, "all sessions have ended")
+    return command.resident()
+
+
+@pytest.mark.timeout(180)
+def test_9500_sessions_at_once_and_their_memory_comes_back(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Law 8: half of them idle, half of them talking, none of them failing."""
+    sessions = _affordable(9_500)
+    with pbload.nodes("echo") as nodes, running(wish(nodes), tmp_path) as command:
+        target = text_of(command.address())
+        assert pbload.connect(command.address(), 100)["errors"] == {}
+        before = _settled(command)
+        with pbload.started("hold", target=target, connections=sessions, timeout_s=90) as held:
+            assert held.line() == {"open": sessions, "errors": False}
+            assert command.status().active == sessions
+            peak = command.resident()
+            result = held.result()
+        after = _settled(command)
+    record_property("resident MB", f"{before / MB:.1f} -> {peak / MB:.1f} -> {after / MB:.1f}")
+    assert (result["errors"], result["ok"]) == ({}, sessions)
+    assert peak - before < sessions * PER_SESSION + KEPT
+    assert after - before < KEPT
+
+
+@pytest.mark.timeout(180)
+def test_200_readers_that_do_not_read_cost_no_more_than_the_cap(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Law 8: 20,000,000 bytes each way through each, first stuck, then read, all of them checked."""
+    readers, size = 200, 20_000_000
+    with pbload.nodes("echo") as nodes, running(wish(nodes), tmp_path) as command:
+        before = _settled(command)
+        with pbload.started(
+            "bulk", target=text_of(command.address()), connections=readers, bytes=size, timeout_s=150
+        ) as bulk:
+            assert bulk.line()["standstill"] < readers * size
+            stuck = command.resident()
+            assert command.status().active == readers
+            result = bulk.result()
+        after = _settled(command)
+    record_property("resident MB", f"{before / MB:.1f} -> {stuck / MB:.1f} -> {after / MB:.1f}")
+    assert (result["errors"], result["ok"]) == ({}, readers)
+    assert result["bytes_received"] == readers * size
+    assert stuck - before < readers * 2 * HELD_PER_DIRECTION + KEPT
+    assert after - before < KEPT
+
+
+def test_no_descriptors_left_is_waited_out_without_a_spin(tmp_path: Path) -> None:
+    """Law 9: the listener stops accepting, says so, uses no processor meanwhile, and recovers by itself."""
+    with (
+        pbload.nodes("greet", name="n") as nodes,
+        running(wish(nodes), tmp_path, under=["prlimit", "--nofile=400"]) as command,
+    ):
+        address = command.address()
+        limit = command.status().max_sessions
+        assert 0 < limit < 200
+        with ExitStack() as stack:
+            clients = [
+                stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
+                for _ in range(limit + 100)
+            ]
+            wait_until(lambda: command.status().active >= limit, "the limit is reached")
+            assert command.status().limits
+            used = command.cpu_seconds()
+            # Not for timing: a spin needs time to show itself.
+            time.sleep(1.0)
+            assert command.cpu_seconds() - used < 0.5
+            assert clients[0].recv(2) == b"n\n"
+        wait_until(lambda: command.status().active == 0, "all sessions have ended")
+        wait_until(lambda: command.status().limits == [], "the limit is no longer reached")
+        assert pbload.connect(address, 1000, kind="server-first", parallel=8)["errors"] == {}
+
+
+def _affordable(sessions: int) -> int:
+    """So many sessions, or what this machine's descriptor limit allows the balancer: two each."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(sessions, (hard - 500) // 2)

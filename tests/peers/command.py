@@ -1,0 +1,120 @@
+"""The installed command, run as a user runs it, and watched as an operator watches it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from peers.process import Address, address_of, wait_until
+from peers.wish import Config, written
+from protobalance.control.answers import Status
+
+PROGRAM = str(Path(sys.executable).with_name("protobalance"))
+
+
+class Command:
+    """`protobalance run` on a configuration, its admin socket and messages in the same folder."""
+
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        *,
+        under: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> None:
+        self.file = written(config, folder / "protobalance.toml")
+        self.socket = folder / "admin.sock"
+        self.messages = folder / "messages"
+        with self.messages.open("ab") as messages:
+            self.child = subprocess.Popen(
+                [*under, PROGRAM, "run", str(self.file), "--socket", str(self.socket)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=messages,
+                text=True,
+                env=os.environ | dict(environment or {}),
+                pass_fds=descriptors,
+            )
+
+    def ready_line(self) -> str:
+        """What it prints when it serves."""
+        assert self.child.stdout
+        line = self.child.stdout.readline()
+        assert " ready: " in line, f"{line!r}; messages:\n{self.messages.read_text()}"
+        return line
+
+    def ask(self, *words: str) -> str:
+        """What another command says about it; an error if it was refused."""
+        done = subprocess.run(
+            [PROGRAM, *words, "--socket", str(self.socket)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def status(self) -> Status:
+        return msgspec.json.decode(self.ask("status", "--json"), type=Status)
+
+    def address(self, listener: str = "in") -> Address:
+        """Where clients connect."""
+        return next(
+            address_of(each.addresses[0]) for each in self.status().listeners if each.name == listener
+        )
+
+    def said(self, words: str) -> bool:
+        """Whether its messages contain these words."""
+        return words in self.messages.read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        self.child.send_signal(number)
+
+    def rewrite(self, config: Config) -> None:
+        """Change its file, which changes nothing else."""
+        written(config, self.file)
+
+    def resident(self) -> int:
+        """Bytes of memory it has now."""
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+    def cpu_seconds(self) -> float:
+        """Processor time it has used, all threads together."""
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def running(
+    config: Config,
+    folder: Path,
+    *,
+    under: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    descriptors: Sequence[int] = (),
+) -> Iterator[Command]:
+    """A balancer that serves, and is killed when the `with` ends if it did not end before."""
+    command = Command(config, folder, under=under, environment=environment, descriptors=descriptors)
+    with command.child:
+        try:
+            command.ready_line()
+            yield command
+        finally:
+            command.child.kill()
+
+
+def ended(command: Command) -> int:
+    """Its exit code, once it has ended."""
+    wait_until(lambda: command.child.poll() is not None, "the command has ended")
+    return command.child.wait()
