@@ -11,7 +11,7 @@ use rustix::io::{read, write};
 
 use crate::report::Event;
 
-const CAPACITY: usize = 4096;
+const CAPACITY: usize = 1024;
 
 /// The workers' end and the control plane's end in one.
 #[derive(Debug)]

@@ -22,9 +22,11 @@ use crate::spec::SessionLogSpec;
 use crate::unpoisoned;
 
 /// Records that may wait for the writer.
-const CAPACITY: usize = 65_536;
+const CAPACITY: usize = 8192;
 /// How often the writer looks. It is never woken, for a wake-up would cost each session a system call.
-const ROUND: Duration = Duration::from_millis(50);
+const ROUND: Duration = Duration::from_millis(20);
+/// How often it looks while no sessions end: soon enough for the first of a flood.
+const IDLE_ROUND: Duration = Duration::from_millis(100);
 
 /// All that is known of an ended session.
 #[derive(Debug)]
@@ -167,9 +169,10 @@ struct Writer {
 impl Writer {
     fn run(&mut self) {
         let mut line = String::new();
+        let mut round = IDLE_ROUND;
         loop {
-            let order = self.commands.recv_timeout(ROUND);
-            self.write_waiting(&mut line);
+            let order = self.commands.recv_timeout(round);
+            round = if self.write_waiting(&mut line) { ROUND } else { IDLE_ROUND };
             match order {
                 Ok(Order::Write(spec, file)) => {
                     self.flush();
@@ -182,12 +185,15 @@ impl Writer {
         }
     }
 
-    fn write_waiting(&mut self, line: &mut String) {
+    /// Writes what waits; false if nothing did.
+    fn write_waiting(&mut self, line: &mut String) -> bool {
+        let mut some = false;
         loop {
             let record = match self.inbox.try_recv() {
                 Ok(record) => record,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return some,
             };
+            some = true;
             let Some(to) = &mut self.sink.to else { continue };
             line.clear();
             log_line::write(line, &record, self.sink.json);
