@@ -84,15 +84,17 @@ def test_sigterm_lets_sessions_end_by_themselves(tmp_path: Path, server: socket.
 
 def test_a_second_sigterm_ends_sessions_now_with_a_reset(tmp_path: Path, server: socket.socket) -> None:
     """An end that was not the sessions' own is never made to look like one."""
-    with running(wish({"n": server.getsockname()}), tmp_path) as command:
-        with session(command.address(), server) as ends:
-            command.signal(SIGTERM)
-            wait_until(lambda: command.status().draining, "the first is heard")
-            command.signal(SIGTERM)
-            assert ended(command) == 0
-            for end in ends:
-                with pytest.raises(ConnectionResetError):
-                    end.recv(1)
+    with (
+        running(wish({"n": server.getsockname()}), tmp_path) as command,
+        session(command.address(), server) as ends,
+    ):
+        command.signal(SIGTERM)
+        wait_until(lambda: command.status().draining, "the first is heard")
+        command.signal(SIGTERM)
+        assert ended(command) == 0
+        for end in ends:
+            with pytest.raises(ConnectionResetError):
+                end.recv(1)
 
 
 def test_the_grace_time_ends_the_wait(tmp_path: Path, server: socket.socket) -> None:

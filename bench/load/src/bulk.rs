@@ -14,6 +14,7 @@ use crate::echo::Echo;
 use crate::events::{CONTROL, Events};
 use crate::link::{Failure, Link};
 use crate::pattern::Pattern;
+use crate::sockets;
 use crate::tally::Tally;
 
 /// Nothing was taken for this long: everything is full.
@@ -36,6 +37,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     let connections: usize = arguments.need("connections")?;
     let bytes: u64 = arguments.need("bytes")?;
     let read_size = arguments.get("read-size", 65_536)?;
+    let socket_buffer = arguments.get("socket-buffer", 0)?;
     let timeout = Duration::from_secs(arguments.get("timeout-s", 120)?);
     arguments.finish()?;
 
@@ -53,6 +55,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
         let opened = Link::open(target, Echo::new(number as u64, bytes));
         let link = opened.map_err(|failure| bulk.tally.failed(failure, "")).ok();
         if let Some(link) = &link {
+            sockets::limit_buffers(link.socket(), socket_buffer)?;
             events.watch(link.socket(), number as u64)?;
         }
         bulk.links.push(link);

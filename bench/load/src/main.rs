@@ -40,13 +40,15 @@ const USAGE: &str = "\
 usage: pbload SUBCOMMAND --option value …
   node     --mode echo|greet|slow|http|sink|source|close|reset|close-after-read|refuse|blackhole
            [--bind 127.0.0.1:0] [--count 1] [--name MODE] [--bytes 1024] [--close-after BYTES] [--spare N]
+           [--socket-buffer BYTES]
   connect  --target ADDRESS --connections N [--parallel 64] [--kind client-first|server-first|idle-then-speak]
            [--bytes 64] [--pause-ms 100] [--ending client|node] [--timeout-s 30]
            (ending: who closes first, and so keeps a port in TIME_WAIT; for many thousands a minute, the node:
            give it --close-after the same --bytes)
   churn    as connect without --connections; each line on standard input is a mark, its end stops
   hold     --target ADDRESS --connections N [--idle HALF] [--bytes 64] [--rounds 0] [--timeout-s 60]
-  bulk     --target ADDRESS --connections N --bytes EACH_WAY [--read-size 65536] [--timeout-s 120]";
+  bulk     --target ADDRESS --connections N --bytes EACH_WAY [--read-size 65536] [--timeout-s 120]
+           [--socket-buffer BYTES] (how much the kernel may hold at this end; by default as much as it likes)";
 
 /// What a subcommand returns: whether every client was served without an error.
 type Outcome = Result<bool, Box<dyn Error>>;

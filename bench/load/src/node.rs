@@ -54,6 +54,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     let name = arguments.get("name", word)?;
     let bytes = arguments.get("bytes", 1024)?;
     let close_after = arguments.get("close-after", 0)?;
+    let socket_buffer = arguments.get("socket-buffer", 0)?;
     let spare = arguments.get("spare", 0)?;
     arguments.finish()?;
 
@@ -62,7 +63,9 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     for number in 0..count {
         let name = if count == 1 { name.clone() } else { format!("{name}{number}") };
         let persona = Rc::new(Persona { name, mode, bytes, close_after, pattern: pattern.clone() });
-        listeners.push(Listener::new(bind, persona)?);
+        let listener = Listener::new(bind, persona)?;
+        sockets::limit_buffers(&listener.socket, socket_buffer)?;
+        listeners.push(listener);
     }
     let mut addresses = Map::new();
     for listener in &listeners {

@@ -1,7 +1,7 @@
 //! The system calls on sockets: all of them non-blocking, none of them clever.
 
 use std::net::SocketAddr;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -50,6 +50,16 @@ pub(crate) fn connecting(target: SocketAddr) -> Result<OwnedFd, Errno> {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
         Err(error) => Err(error),
     }
+}
+
+/// Has the kernel hold about so many bytes for this socket each way, or, for 0, as many as it likes. A
+/// listener's connections inherit it.
+pub(crate) fn limit_buffers(socket: impl AsFd, bytes: usize) -> Result<(), Errno> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    sockopt::set_socket_recv_buffer_size(&socket, bytes)?;
+    sockopt::set_socket_send_buffer_size(&socket, bytes)
 }
 
 /// Closes with a reset.
