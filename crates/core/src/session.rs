@@ -442,7 +442,7 @@ impl Session {
     /// be replayed), and the client has not ended its side.
     fn may_move_on(&self) -> bool {
         self.cluster.is_some()
-            && matches!(self.phase, Phase::Quiet | Phase::Unanswered)
+            && matches!(self.phase, Phase::Connecting | Phase::Quiet | Phase::Unanswered)
             && self.first_closed.is_none()
     }
 
@@ -535,7 +535,7 @@ impl Session {
         if self.node().is_none_or(|node| node.admin_state() != AdminState::Offline) {
             return Action::Continue;
         }
-        if self.phase == Phase::Connecting || self.may_move_on() {
+        if self.may_move_on() {
             return self.move_on(Failure::Withdrawn, at);
         }
         self.end(CloseReason::NodeOffline, true)

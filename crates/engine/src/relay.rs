@@ -53,8 +53,10 @@ pub(crate) struct Flow {
     replay: Option<Vec<u8>>,
     read_size: u32,
     ended: bool,
+    started: bool,
     told: bool,
     hangup: bool,
+    last_words: bool,
     urgent: bool,
     urgent_inline: bool,
 }
@@ -68,8 +70,10 @@ impl Flow {
             replay: None,
             read_size: SMALL_READ as u32,
             ended: false,
+            started: false,
             told: false,
             hangup: false,
+            last_words: false,
             urgent: false,
             urgent_inline,
         }
@@ -95,6 +99,11 @@ impl Flow {
         self.ended
     }
 
+    /// Whether the session has been told of the first bytes before; it has from now on.
+    pub(crate) fn tell_start(&mut self) -> bool {
+        std::mem::replace(&mut self.started, true)
+    }
+
     /// Whether the session has been told of the end before; it has from now on.
     pub(crate) fn tell_end(&mut self) -> bool {
         std::mem::replace(&mut self.told, true)
@@ -103,6 +112,12 @@ impl Flow {
     /// Notes that the source's end has arrived behind its data, cleanly.
     pub(crate) fn note_hangup(&mut self) {
         self.hangup = true;
+    }
+
+    /// Notes that the source's socket is through, cleanly or not: no event will follow, so it must be
+    /// read until its end or its error shows.
+    pub(crate) fn note_last_words(&mut self) {
+        self.last_words = true;
     }
 
     /// Notes that an urgent byte has arrived.
@@ -203,8 +218,8 @@ impl Flow {
             self.urgent |= at_mark(source).unwrap_or(false);
             return None;
         }
-        if self.urgent {
-            // The read stopped at the mark, or before it.
+        if self.urgent || self.last_words {
+            // An urgent byte may have stopped the read short of the end.
             return None;
         }
         if self.hangup {

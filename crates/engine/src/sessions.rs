@@ -18,6 +18,15 @@ use crate::report::Event as Told;
 use crate::token::Token;
 use crate::worker::Worker;
 
+/// An attempt that failed as soon as it was made.
+#[derive(Debug)]
+pub(crate) struct FailedAttempt {
+    key: u32,
+    epoch: u32,
+    attempt: u8,
+    failure: Failure,
+}
+
 /// Bytes one worker may hold for sinks that do not take them, before it reads in small steps only.
 const HELD_BUDGET: usize = 64 * 1024 * 1024;
 
@@ -48,7 +57,9 @@ impl Worker {
         if flags.contains(Flags::PRI) {
             pair.flow_from(side).note_urgent();
         }
-        if flags.contains(Flags::RDHUP) && !failed {
+        if failed {
+            pair.flow_from(side).note_last_words();
+        } else if flags.contains(Flags::RDHUP) {
             pair.flow_from(side).note_hangup();
         }
         if side == Side::Node && pair.session.phase() == Phase::Connecting {
@@ -92,6 +103,10 @@ impl Worker {
     fn pump(&mut self, key: u32, side: Side) {
         let frugal = self.held > HELD_BUDGET;
         let Some(pair) = self.table.get_mut(key) else { return };
+        if side == Side::Node && pair.session.phase() == Phase::Connecting {
+            // What became of the attempt is for its own event to say.
+            return;
+        }
         let (held, moved) = (pair.held(), pair.to_node.delivered() + pair.to_client.read());
         let pumped = pair.pump_from(side, &mut self.buffer, frugal);
         self.held = self.held + pair.held() - held;
@@ -122,10 +137,11 @@ impl Worker {
                 }
             }
             Side::Node => {
-                if matches!(phase, Phase::Quiet | Phase::Unanswered) {
-                    pair.to_node.forget_replay();
-                    self.step(key, Event::SpokeToClient);
+                if pair.to_client.tell_start() {
+                    return;
                 }
+                pair.to_node.forget_replay();
+                self.step(key, Event::SpokeToClient);
             }
         }
         if let Some(pair) = self.table.get_mut(key) {
@@ -284,13 +300,17 @@ impl Worker {
     /// An attempt that fails at once is dealt with at the batch's end: one after the other may do so,
     /// and each must not stand on the last one's stack.
     fn fail_later(&mut self, key: u32, failure: Failure) {
-        self.failed.push((key, self.table.epoch(key), failure));
+        let epoch = self.table.epoch(key);
+        if let Some(pair) = self.table.get_mut(key) {
+            self.failed.push(FailedAttempt { key, epoch, attempt: pair.attempt, failure });
+        }
     }
 
     /// Moves the sessions on whose attempts failed at once.
     pub(crate) fn move_failed_on(&mut self) {
-        while let Some((key, epoch, failure)) = self.failed.pop() {
-            if self.table.epoch(key) == epoch {
+        while let Some(FailedAttempt { key, epoch, attempt, failure }) = self.failed.pop() {
+            let same = self.table.epoch(key) == epoch;
+            if same && self.table.get_mut(key).is_some_and(|pair| pair.attempt == attempt) {
                 self.step(key, Event::Failed(failure));
             }
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use protobalance_core::failover::Circumstances;
 use protobalance_core::moment::Moment;
-use protobalance_core::session::{Event, Failure};
+use protobalance_core::session::Event;
 use rustix::event::epoll;
 use rustix::io::Errno;
 
@@ -25,6 +25,7 @@ use crate::plan::Plan;
 use crate::relay::BUFFER;
 use crate::report::{DecisionReport, SessionReport};
 use crate::session_log::SessionLog;
+use crate::sessions::FailedAttempt;
 use crate::table::Table;
 use crate::timer::Timer;
 use crate::token::Token;
@@ -95,8 +96,8 @@ pub(crate) struct Worker {
     pub(crate) held: usize,
     /// Sessions whose turn was up while there was more.
     pub(crate) unfinished: Vec<u32>,
-    /// Attempts that failed as soon as they were made: key, epoch, failure.
-    pub(crate) failed: Vec<(u32, u32, Failure)>,
+    /// Attempts that failed as soon as they were made.
+    pub(crate) failed: Vec<FailedAttempt>,
     /// Sessions with bytes not yet counted for their nodes.
     pub(crate) dirty: Vec<u32>,
     pub(crate) count_at: Moment,

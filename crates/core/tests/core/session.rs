@@ -142,10 +142,12 @@ fn law_3_a_node_that_fails_before_any_byte_is_passed_over_unseen() {
         assert_eq!(stage.active(), [0, 1]);
     }
     for event in [Event::Closed(Side::Node), Event::Reset(Side::Node), Event::Vanished(Side::Node)] {
-        let stage = Stage::new(2);
+        let stage = Stage::new(3);
         let mut played = stage.open();
+        assert_eq!(played.on(&stage, event), Action::Attempt(1), "{event:?} while connecting");
+        played.session.take_news();
         played.on(&stage, Event::Connected);
-        assert_eq!(played.on(&stage, event), Action::Attempt(1), "{event:?}");
+        assert_eq!(played.on(&stage, event), Action::Attempt(2), "{event:?}");
         assert!(matches!(played.session.take_news()[..], [News::Down(..)]), "{event:?}");
     }
 }
