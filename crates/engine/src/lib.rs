@@ -22,6 +22,7 @@ pub mod engine;
 pub mod error;
 mod events;
 mod finish;
+mod held;
 mod limits;
 mod log_line;
 mod pair;

@@ -10,6 +10,7 @@ use std::os::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
+use crate::held::Held;
 use crate::sys::at_mark;
 
 /// The shared buffer of a worker, and the most one direction of a session can ever hold.
@@ -36,13 +37,6 @@ pub(crate) enum Pumped {
     SourceBroke(Errno),
     /// The sink failed; what it did not take is held.
     SinkBroke(Errno),
-}
-
-#[derive(Debug)]
-struct Held {
-    bytes: Vec<u8>,
-    sent: usize,
-    urgent: bool,
 }
 
 /// One direction's state; a few words while nothing is held.
@@ -91,7 +85,7 @@ impl Flow {
 
     /// Bytes waiting for the sink.
     pub(crate) fn held(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.bytes.len() - held.sent)
+        self.held.as_ref().map_or(0, |held| held.len())
     }
 
     /// Whether the source has ended its direction.
@@ -142,19 +136,13 @@ impl Flow {
 
     /// Puts what was written to the last sink before what is held, for the next sink.
     pub(crate) fn rewind(&mut self) {
-        let Some(written) = self.replay.as_mut().map(std::mem::take).filter(|written| !written.is_empty())
+        let Some(mut bytes) = self.replay.as_mut().map(std::mem::take).filter(|written| !written.is_empty())
         else {
             return;
         };
-        let mut bytes = written;
-        let urgent = match self.held.take() {
-            Some(held) => {
-                bytes.extend_from_slice(&held.bytes[held.sent..]);
-                held.urgent
-            }
-            None => false,
-        };
-        self.held = Some(Box::new(Held { bytes, sent: 0, urgent }));
+        let held = self.held.take();
+        bytes.extend_from_slice(held.as_ref().map_or(&[], |held| held.rest()));
+        self.held = Some(Box::new(Held::new(&bytes, held.is_some_and(|held| held.ends_urgent()))));
     }
 
     /// One turn: moves what can be moved. `frugal` keeps reads small.
@@ -232,14 +220,12 @@ impl Flow {
     /// Writes what is held; true if nothing is left.
     fn flush(&mut self, sink: BorrowedFd<'_>) -> Result<bool, Errno> {
         let Some(held) = &mut self.held else { return Ok(true) };
-        let plain = held.bytes.len() - usize::from(held.urgent);
-        while held.sent < held.bytes.len() {
-            let urgent = held.urgent && held.sent == plain;
-            let rest = if urgent { &held.bytes[plain..] } else { &held.bytes[held.sent..plain] };
-            match write(sink, rest, urgent) {
+        while held.len() > 0 {
+            let (next, urgent) = held.next();
+            match write(sink, next, urgent) {
                 Ok(count) => {
-                    remember(&mut self.replay, &rest[..count]);
-                    held.sent += count;
+                    remember(&mut self.replay, &next[..count]);
+                    held.sent(count);
                 }
                 Err(Errno::AGAIN) => return Ok(false),
                 Err(error) => return Err(error),
@@ -257,7 +243,7 @@ impl Flow {
         if sent == bytes.len() {
             return Ok(true);
         }
-        self.held = Some(Box::new(Held { bytes: bytes[sent..].to_vec(), sent: 0, urgent: false }));
+        self.held = Some(Box::new(Held::new(&bytes[sent..], false)));
         match outcome {
             Ok(_) | Err(Errno::AGAIN) => Ok(false),
             Err(error) => Err(error),
@@ -280,7 +266,7 @@ impl Flow {
         }
         self.urgent = false;
         self.read += 1;
-        self.held = Some(Box::new(Held { bytes: byte.to_vec(), sent: 0, urgent: true }));
+        self.held = Some(Box::new(Held::new(&byte, true)));
         match self.flush(sink) {
             Ok(true) => None,
             Ok(false) => Some(Pumped::Waiting),

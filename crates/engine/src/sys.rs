@@ -29,42 +29,88 @@ pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(descriptor) }
 }
 
-/// Mapped memory as shared words. Of a file: what is written survives the process, however it ends.
+/// Pages of the kernel's, given back to it when this value goes.
 #[derive(Debug)]
-pub(crate) struct MappedWords {
-    start: *mut AtomicU64,
-    words: usize,
+struct Pages {
+    start: *mut u8,
+    bytes: usize,
 }
 
-// SAFETY: the mapping is owned by this value, lives as long as it, and is only reached as atomics.
-unsafe impl Send for MappedWords {}
-// SAFETY: as above; atomics may be shared.
-unsafe impl Sync for MappedWords {}
+// SAFETY: the mapping is owned by this value and lives as long as it; how it is shared is for the
+// types below to say, which hand out references of their own kind only.
+unsafe impl Send for Pages {}
+// SAFETY: as above.
+unsafe impl Sync for Pages {}
+
+const READ_WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
+
+impl Pages {
+    /// Pages of no file; they are zero, and cost nothing until they are written.
+    fn anonymous(bytes: usize) -> Result<Pages> {
+        // SAFETY: a new mapping at an address of the kernel's choice aliases nothing of ours.
+        let start = unsafe { mmap_anonymous(std::ptr::null_mut(), bytes, READ_WRITE, MapFlags::PRIVATE) }?;
+        Ok(Pages { start: start.cast(), bytes })
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made with this length, and no reference outlives self. A failure
+        // would leave the mapping in place, which harms nobody.
+        let _ = unsafe { munmap(self.start.cast(), self.bytes) };
+    }
+}
+
+/// Bytes in pages of their own: they go back to the kernel at once, whatever an allocator would keep.
+#[derive(Debug)]
+pub(crate) struct MappedBytes(Pages);
+
+impl MappedBytes {
+    pub(crate) fn copy_of(bytes: &[u8]) -> Result<MappedBytes> {
+        let mut copy = MappedBytes(Pages::anonymous(bytes.len())?);
+        copy.slice_mut().copy_from_slice(bytes);
+        Ok(copy)
+    }
+
+    fn slice_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the mapping holds so many bytes, any bits are valid in them, and self is borrowed.
+        unsafe { std::slice::from_raw_parts_mut(self.0.start, self.0.bytes) }
+    }
+}
+
+impl std::ops::Deref for MappedBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: as in `slice_mut`.
+        unsafe { std::slice::from_raw_parts(self.0.start, self.0.bytes) }
+    }
+}
+
+/// Mapped memory as shared words. Of a file: what is written survives the process, however it ends.
+#[derive(Debug)]
+pub(crate) struct MappedWords(Pages);
 
 impl MappedWords {
     /// Maps the first `words` words of `file`, whose blocks must be allocated: writing to a hole on
     /// a full disk would end the process.
     pub(crate) fn map(file: impl AsFd, words: usize) -> Result<MappedWords> {
-        let flags = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping at an address of the kernel's choice aliases nothing of ours, and
-        // page alignment is more than AtomicU64 needs.
-        let start = unsafe { mmap(std::ptr::null_mut(), words * 8, flags, MapFlags::SHARED, file, 0) }?;
-        Ok(MappedWords { start: start.cast(), words })
+        let bytes = words * size_of::<AtomicU64>();
+        // SAFETY: as for anonymous pages; that the file's bits may change is what atomics are for.
+        let start = unsafe { mmap(std::ptr::null_mut(), bytes, READ_WRITE, MapFlags::SHARED, file, 0) }?;
+        Ok(MappedWords(Pages { start: start.cast(), bytes }))
     }
 
-    /// Maps words of no file; they are zero, and cost nothing until they are written.
+    /// Words of no file; they are zero, and cost nothing until they are written.
     pub(crate) fn anonymous(words: usize) -> Result<MappedWords> {
-        let flags = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: as in `map`.
-        let start = unsafe { mmap_anonymous(std::ptr::null_mut(), words * 8, flags, MapFlags::PRIVATE) }?;
-        Ok(MappedWords { start: start.cast(), words })
+        Pages::anonymous(words * size_of::<AtomicU64>()).map(MappedWords)
     }
 
     /// Lets go of the pages of a mapped file until they are used again; what they hold stays.
     pub(crate) fn release_pages(&self) {
         // SAFETY: the range is the mapping of a file, shared, so its contents are the kernel's and
         // are read from there again. A failure would cost memory, nothing else.
-        let _ = unsafe { madvise(self.start.cast(), self.words * 8, Advice::LinuxDontNeed) };
+        let _ = unsafe { madvise(self.0.start.cast(), self.0.bytes, Advice::LinuxDontNeed) };
     }
 }
 
@@ -72,15 +118,8 @@ impl std::ops::Deref for MappedWords {
     type Target = [AtomicU64];
 
     fn deref(&self) -> &[AtomicU64] {
-        // SAFETY: the mapping holds `words` words, any bits are valid in them, and it lives as long as self.
-        unsafe { std::slice::from_raw_parts(self.start, self.words) }
-    }
-}
-
-impl Drop for MappedWords {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made in `map` with this length, and no reference outlives self.
-        // A failure would leave the mapping in place, which harms nobody.
-        let _ = unsafe { munmap(self.start.cast(), self.words * 8) };
+        // SAFETY: the mapping holds so many words, aligned to pages; any bits are valid in them, they
+        // are reached as atomics only, and they live as long as self.
+        unsafe { std::slice::from_raw_parts(self.0.start.cast(), self.0.bytes / size_of::<AtomicU64>()) }
     }
 }
