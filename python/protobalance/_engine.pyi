@@ -15,7 +15,7 @@ class EngineError(Exception):
 class Engine:
     """Workers and their sockets. Every method releases the GIL while it waits."""
 
-    def __new__(cls, workers: int = 0, max_sessions: int = 0, inherited: list[int] = ...) -> "Engine":
+    def __new__(cls, workers: int = 0, max_sessions: int = 0, inherited: list[int] = ...) -> Engine:
         """Start `workers` threads (0: one per core). `max_sessions` 0: what the descriptor limit
         allows. `inherited`: listening descriptors handed over by the service manager."""
     @property
@@ -30,7 +30,7 @@ class Engine:
     def snapshot(self) -> bytes:
         """Counts and states of everything."""
     def sessions(self, listener: str, node: str, client: str, limit: int) -> bytes:
-        """Sessions that match (empty matches all; node as cluster/node), longest-lived first, at most `limit` per worker."""
+        """Open sessions that match (empty matches all; node as cluster/node), the oldest first."""
     def decisions(self, listener: str, client: str, limit: int) -> bytes:
         """The last recorded decisions that match, newest first."""
     def would_go(self, listener: str, client: str) -> bytes:
