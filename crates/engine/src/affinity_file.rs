@@ -200,6 +200,8 @@ fn random_key() -> std::io::Result<[u8; 16]> {
 
 #[cfg(test)]
 mod tests {
+    use protobalance_core::hash::ClientKey;
+
     use super::*;
 
     fn folder(name: &str) -> PathBuf {
@@ -223,6 +225,37 @@ mod tests {
         assert_eq!(store.id("z"), 0);
         drop(store);
         std::fs::remove_dir_all(folder).expect("removed");
+    }
+
+    /// Law 6: a million clients, kept in a file, all remembered after a restart, in at most 100 MB.
+    #[test]
+    fn a_million_clients_fit_in_a_hundred_megabytes_and_survive() {
+        const CLIENTS: u32 = 1_000_000;
+        let client = |number: u32| ClientKey::of(std::net::Ipv4Addr::from(0x0A00_0000 + number).into());
+        let folder = folder("million");
+        let path = folder.join("web.table");
+        let before = resident();
+        let store = AffinityStore::in_file(&path, u64::from(CLIENTS)).expect("made");
+        for number in 0..CLIENTS {
+            store.table.put(client(number), (number % 3) as u16, 1000, 60);
+        }
+        let used = resident().saturating_sub(before);
+        assert!(used <= 100_000_000, "{used} bytes");
+        drop(store);
+        let store = AffinityStore::in_file(&path, u64::from(CLIENTS)).expect("opened");
+        assert_eq!(store.table.len(), CLIENTS as usize);
+        let lost = (0..CLIENTS)
+            .filter(|number| store.table.get(client(*number), 1030, 60) != Some((number % 3) as u16));
+        assert_eq!(lost.count(), 0);
+        drop(store);
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+
+    /// Resident memory of this process, mapped files included.
+    fn resident() -> usize {
+        let counts = std::fs::read_to_string("/proc/self/statm").expect("Linux says");
+        let pages = counts.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number");
+        pages * rustix::param::page_size()
     }
 
     #[test]
