@@ -2,11 +2,11 @@
 //! hand records over without waiting; what finds no room is dropped and counted.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write, stderr};
+use std::io::{Write, stderr};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -135,23 +135,33 @@ fn open(path: &str) -> std::io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
 
+/// Where lines go, and those that wait to go together. A write holds whole lines, so that whoever
+/// reads the file meanwhile never sees half of one.
 struct Sink {
-    to: Option<BufWriter<Box<dyn Write + Send>>>,
+    to: Option<Box<dyn Write + Send>>,
     path: Option<PathBuf>,
     json: bool,
+    lines: String,
+    records: u64,
 }
 
+/// Lines are written together once they are so many bytes.
+const ENOUGH: usize = 64 * 1024;
+
 impl Sink {
+    fn new(to: Option<Box<dyn Write + Send>>, path: Option<PathBuf>, json: bool) -> Sink {
+        Sink { to, path, json, lines: String::new(), records: 0 }
+    }
+
     fn off() -> Sink {
-        Sink { to: None, path: None, json: false }
+        Sink::new(None, None, false)
     }
 
     fn to(spec: &SessionLogSpec, file: Option<File>) -> Sink {
         let json = spec.format == "json";
-        let writer = |to: Box<dyn Write + Send>| Some(BufWriter::with_capacity(64 * 1024, to));
         match (spec.target.as_str(), file) {
-            ("stderr", _) => Sink { to: writer(Box::new(stderr())), path: None, json },
-            (path, Some(file)) => Sink { to: writer(Box::new(file)), path: Some(path.into()), json },
+            ("stderr", _) => Sink::new(Some(Box::new(stderr())), None, json),
+            (path, Some(file)) => Sink::new(Some(Box::new(file)), Some(path.into()), json),
             _ => Sink::off(),
         }
     }
@@ -168,68 +178,65 @@ struct Writer {
 
 impl Writer {
     fn run(&mut self) {
-        let mut line = String::new();
         let mut round = IDLE_ROUND;
         loop {
             let order = self.commands.recv_timeout(round);
-            round = if self.write_waiting(&mut line) { ROUND } else { IDLE_ROUND };
+            round = if self.write_waiting() { ROUND } else { IDLE_ROUND };
             match order {
-                Ok(Order::Write(spec, file)) => {
-                    self.flush();
-                    self.sink = Sink::to(&spec, file);
-                }
+                Ok(Order::Write(spec, file)) => self.sink = Sink::to(&spec, file),
                 Ok(Order::Reopen) => self.reopen(),
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return self.flush(),
-                Err(RecvTimeoutError::Timeout) => self.flush(),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
 
     /// Writes what waits; false if nothing did.
-    fn write_waiting(&mut self, line: &mut String) -> bool {
+    fn write_waiting(&mut self) -> bool {
         let mut some = false;
-        loop {
-            let record = match self.inbox.try_recv() {
-                Ok(record) => record,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return some,
-            };
+        while let Ok(record) = self.inbox.try_recv() {
             some = true;
-            let Some(to) = &mut self.sink.to else { continue };
-            line.clear();
-            log_line::write(line, &record, self.sink.json);
-            let outcome = to.write_all(line.as_bytes());
-            match outcome {
-                Ok(()) => {
-                    self.counts.written.fetch_add(1, Relaxed);
-                }
-                Err(error) => self.failed(&error),
+            if self.sink.to.is_some() {
+                log_line::write(&mut self.sink.lines, &record, self.sink.json);
+                self.sink.records += 1;
+            }
+            if self.sink.lines.len() >= ENOUGH {
+                self.flush();
             }
         }
+        self.flush();
+        some
     }
 
     fn flush(&mut self) {
-        match self.sink.to.as_mut().map(BufWriter::flush) {
-            Some(Err(error)) => self.failed(&error),
-            Some(Ok(())) if self.failing => {
-                self.failing = false;
-                self.events.tell(Event::LimitCleared { limit: "session-log".into() });
+        let Some(to) = self.sink.to.as_mut().filter(|_| self.sink.records > 0) else { return };
+        let outcome = to.write_all(self.sink.lines.as_bytes());
+        let records = std::mem::take(&mut self.sink.records);
+        self.sink.lines.clear();
+        match outcome {
+            Ok(()) => {
+                self.counts.written.fetch_add(records, Relaxed);
+                if std::mem::replace(&mut self.failing, false) {
+                    self.events.tell(Event::LimitCleared { limit: "session-log".into() });
+                }
             }
-            _ => {}
+            Err(error) => {
+                self.counts.dropped.fetch_add(records, Relaxed);
+                self.failed(&error);
+            }
         }
     }
 
     fn reopen(&mut self) {
-        self.flush();
-        let Some(path) = self.sink.path.clone() else { return };
+        let Some(path) = &self.sink.path else { return };
         match open(&path.to_string_lossy()) {
-            Ok(file) => self.sink.to = Some(BufWriter::with_capacity(64 * 1024, Box::new(file))),
+            Ok(file) => self.sink.to = Some(Box::new(file)),
             Err(error) => self.failed(&error),
         }
     }
 
     /// A full disk is said once, and traffic goes on.
     fn failed(&mut self, error: &std::io::Error) {
-        self.counts.dropped.fetch_add(1, Relaxed);
         if !std::mem::replace(&mut self.failing, true) {
             let message =
                 format!("the session log cannot be written: {error}; records are dropped until it can");
