@@ -51,6 +51,7 @@ pub(crate) struct Flow {
     told: bool,
     hangup: bool,
     last_words: bool,
+    failed: bool,
     urgent: bool,
     urgent_inline: bool,
 }
@@ -68,6 +69,7 @@ impl Flow {
             told: false,
             hangup: false,
             last_words: false,
+            failed: false,
             urgent: false,
             urgent_inline,
         }
@@ -110,8 +112,14 @@ impl Flow {
 
     /// Notes that the source's socket is through, cleanly or not: no event will follow, so it must be
     /// read until its end or its error shows.
-    pub(crate) fn note_last_words(&mut self) {
+    pub(crate) fn note_last_words(&mut self, failed: bool) {
         self.last_words = true;
+        self.failed |= failed;
+    }
+
+    /// Whether the source's socket failed, which what is read from it need not show.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed
     }
 
     /// Notes that an urgent byte has arrived.

@@ -58,7 +58,7 @@ impl Worker {
             pair.flow_from(side).note_urgent();
         }
         if failed {
-            pair.flow_from(side).note_last_words();
+            pair.flow_from(side).note_last_words(flags.contains(Flags::ERR));
         } else if flags.contains(Flags::RDHUP) {
             pair.flow_from(side).note_hangup();
         }
@@ -173,6 +173,11 @@ impl Worker {
             // What looks like an end is the rest of a connection that broke.
             return self.step(key, Event::Reset(side));
         }
+        if pair.flow_from(side).failed() {
+            // A reset that follows an end is not read any more: only the socket's state tells.
+            let error = pair.socket(side).and_then(|socket| sockopt::socket_error(socket).ok()?.err());
+            return self.side_broke(key, side, error.unwrap_or(Errno::CONNRESET));
+        }
         if pair.flow_from(side).tell_end() || (side == Side::Node && self.client_left_first(key)) {
             return;
         }
@@ -210,9 +215,11 @@ impl Worker {
         if pair.session.first_closed().is_some() {
             return false;
         }
+        let waiting = pair.to_node.held() > 0;
         match recv(&pair.client, &mut [0u8; 1][..], RecvFlags::PEEK) {
-            Ok((0, _)) => {
-                self.step(key, Event::Closed(Side::Client));
+            Ok((0, _)) if !waiting => {
+                // Read like any other end, so that it is told once and counts as read.
+                self.pump(key, Side::Client);
                 false
             }
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
@@ -343,11 +350,15 @@ impl Worker {
         match survivor {
             // Data written before a reset still arrives (law 7): the reset waits for it.
             Some(side) if undelivered(pair, side) => self.timer.arm(key, self.at.now.after(LINGER_ROUND)),
-            _ => {
-                reset_on_close(pair);
-                self.finish(key);
-            }
+            _ => self.cut_off(key),
         }
+    }
+
+    /// Lets a session go by resets, at once.
+    pub(crate) fn cut_off(&mut self, key: u32) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        reset_on_close(pair);
+        self.finish(key);
     }
 
     /// Resets a side once everything for it has arrived.
@@ -361,8 +372,7 @@ impl Worker {
         if undelivered(pair, side) && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
             return self.timer.arm(key, self.at.now.after(LINGER_ROUND));
         }
-        reset_on_close(pair);
-        self.finish(key);
+        self.cut_off(key);
     }
 
     pub(crate) fn on_timer(&mut self, key: u32) {

@@ -249,7 +249,7 @@ impl Worker {
         self.close_doors(&[]);
         for key in self.table.keys() {
             self.step(key, Event::Stopped);
-            self.finish(key);
+            self.cut_off(key);
         }
         self.stopping = true;
     }
