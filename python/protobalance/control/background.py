@@ -143,6 +143,7 @@ async def resolve_round(running: Running, cluster_name: str) -> None:
     hosts = sorted(hostnames(_cluster(running, cluster_name)))
     moved = await asyncio.gather(*(names.refresh(host) for host in hosts))
     changed = [host for host, is_new in zip(hosts, moved, strict=True) if is_new]
+    running.tell_of_names()
     if changed:
         # Waits for the workers: not in the event loop.
         await asyncio.to_thread(running.addresses_changed, changed)

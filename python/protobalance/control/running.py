@@ -43,6 +43,7 @@ class Running:
         self.started_with = config
         self.draining = False
         self.rating_problems: Problems[tuple[str, str]] = Problems()  # by cluster and source
+        self._name_problems: Problems[str] = Problems()  # by host
         self._overrides_file = OverridesFile(folder)
         self._events_lock = threading.Lock()
         self._applying = threading.Lock()
@@ -65,6 +66,7 @@ class Running:
             self.engine.stop()
             raise
         self._tell_of_overrides(trouble, tuple(note.sentence for note in notes))
+        self.tell_of_names()
         if len(standing) != len(kept):
             trouble = self._overrides_file.save(standing)
             if trouble:
@@ -85,6 +87,8 @@ class Running:
             before, self.in_force = self.in_force, after
             self.chronicle.generation = generation
         names.forget(except_for=hosts_of(after.config))
+        self._name_problems.keep(hosts_of(after.config))
+        self.tell_of_names()
         self.rating_problems.keep(_rated_by(after.config))
         if after.overrides == before.overrides:
             return []
@@ -104,6 +108,17 @@ class Running:
             return
         for host in hosts:
             self.chronicle.record("address", host, f"is now {names.address(host)}", by="names")
+
+    def tell_of_names(self) -> None:
+        """Tell once of each name that does not resolve, and once when it does again."""
+        names, now = self.surroundings.names, self.surroundings.clock()
+        for host in sorted(hosts_of(self.in_force.config)):
+            problem = names.problem(host)
+            if self._name_problems.note(host, "unresolved", problem, now):
+                kept = names.address(host)
+                rest = f"its nodes stay at {kept}" if kept else "its nodes take no clients until it does"
+                said = f"does not resolve: {problem}; {rest}" if problem else f"resolves now, to {kept}"
+                self.chronicle.record("warning" if problem else "address", host, said, by="names")
 
     def drain(self) -> int:
         """Accept nobody any more; the sessions that go on. No plan is applied from then on."""

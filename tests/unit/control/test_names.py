@@ -31,6 +31,20 @@ def test_a_start_goes_on_without_an_answer(world: World) -> None:
     assert (problem.node, problem.host, problem.message) == ("a", "a.internal", "Name or service not known")
 
 
+def test_a_name_that_does_not_resolve_is_told_of_once_and_once_when_it_does(world: World) -> None:
+    supervisor = world.supervisor(NAMED)
+    for _ in range(3):
+        asyncio.run(resolve_round(supervisor.running, "web"))
+    world.addresses["a.internal"] = ["192.0.2.7"]
+    for _ in range(2):
+        asyncio.run(resolve_round(supervisor.running, "web"))
+    told = [entry.summary for entry in reversed(supervisor.history(50)) if "resolve" in entry.summary]
+    assert told == [
+        "does not resolve: Name or service not known; its nodes take no clients until it does",
+        "resolves now, to 192.0.2.7",
+    ]
+
+
 def test_a_new_address_makes_a_new_plan_and_a_rotation_does_not(world: World) -> None:
     world.addresses["a.internal"] = ["192.0.2.7", "192.0.2.8"]
     supervisor = world.supervisor(NAMED)
