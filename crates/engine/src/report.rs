@@ -123,7 +123,8 @@ pub struct DecisionReport {
     pub node: String,
     /// Every attempt in order; the last is the one that stands.
     pub attempts: Vec<AttemptReport>,
-    /// What the policy compared at the first choice: the chosen first, then the best of the rest, at most eight.
+    /// What the policy compared at the first choice: the chosen first, then those after it in the plan, at
+    /// most eight. Empty where affinity chose: the policy was not asked.
     pub candidates: Vec<CandidateReport>,
     /// Nodes of the cluster in all.
     pub nodes: u32,
@@ -163,7 +164,8 @@ pub enum Event {
     NodeUp { cluster: String, node: String },
     /// A worker thread ended by a panic; its sessions are lost, the other workers go on.
     WorkerLost { worker: u32, message: String },
-    /// New sessions wait because a limit is reached: `sessions`, `descriptors`, `ports`, `memory`.
+    /// A limit is reached: new sessions wait (`sessions`, `listener-sessions`, `descriptors`), or records
+    /// of ended ones are dropped (`session-log`).
     LimitReached { limit: String, message: String },
     /// The limit is no longer reached.
     LimitCleared { limit: String },

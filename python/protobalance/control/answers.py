@@ -233,7 +233,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 class HistoryEntry(msgspec.Struct, frozen=True):
     """Something that changed. `kind` is one of: start, apply, apply-failed, node, redirect, node-down,
-    node-up, limit-reached, limit-cleared, worker-lost, address, rating, overrides, stop."""
+    node-up, limit-reached, limit-cleared, worker-lost, warning, address, rating, overrides, drain, stop."""
 
     at: float
     generation: int

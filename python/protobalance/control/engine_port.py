@@ -48,8 +48,8 @@ class EngineFactory(Protocol):
 # By the engine's kind of error: ours, whose fault it is, and what to do.
 _KINDS: dict[str, tuple[Kind, str]] = {
     "plan": ("invalid", "correct the configuration"),
-    "bind": ("engine", "free the address or choose another"),
-    "state": ("engine", "look at the state folder's space and rights"),
+    "bind": ("engine", ""),  # the engine knows better: what to do depends on the kernel's reason
+    "state": ("engine", "look at the state folder: whether it is there, its space, its rights"),
     "log": ("engine", "look at the session log's path and rights"),
     "argument": ("invalid", "correct the argument"),
     "stopped": ("stopped", "start the balancer again"),

@@ -24,7 +24,8 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {self.remedy}" if self.where else f"{self.what}; {self.remedy}"
+        said = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{said}; {self.remedy}" if self.remedy else said
 
 
 def unknown(kind_of_thing: str, name: str, known: Iterable[str]) -> Refused:
