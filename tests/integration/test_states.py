@@ -32,6 +32,9 @@ def answering(server: socket.socket) -> Iterator[None]:
                 connection, _ = server.accept()
                 with connection:
                     connection.sendall(b"n")
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(100):
+                        pass
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -84,9 +87,10 @@ def test_an_offline_node_loses_its_sessions_by_a_reset_on_both_sides(server: soc
         wait_until(lambda: balancer.status().active == 0, "the session is gone")
 
 
-def test_a_node_that_comes_back_is_found_by_a_trial() -> None:
-    """Law 4: down until its retry time, then one session decides."""
-    with socket.socket() as absent, pbload.nodes("greet", name="other") as other:
+@pytest.mark.parametrize("mode", ["greet", "echo"])
+def test_a_node_that_comes_back_is_found_by_a_trial(mode: str) -> None:
+    """Law 4: down until its retry time, then one session decides, whoever speaks first in it."""
+    with socket.socket() as absent, pbload.nodes(mode, name="other") as other:
         absent.bind(("127.0.0.1", 0))
         config = wish({"n": absent.getsockname()} | other, retry_interval="50ms")
         with Balancer(config) as balancer:
@@ -96,6 +100,8 @@ def test_a_node_that_comes_back_is_found_by_a_trial() -> None:
                 # Round robin: two sessions meet each node that takes clients once.
                 for _ in range(2):
                     with socket.create_connection(address, timeout=PATIENCE) as client:
+                        if mode == "echo":
+                            client.sendall(b"n")
                         assert client.recv(1)
                 return next(node.health for node in balancer.status().clusters[0].nodes if node.name == "n")
 

@@ -62,6 +62,8 @@ async def play(cast: Cast, stage: Stage) -> None:
     await b.start()
     stage.say("", stage.ink.bold(f"3. node {b.name} is back, and found again by itself"))
     await stage.show(cast.pace)
+    if any(node.name == b.name and node.health != "up" for node in (await cast.moment()).nodes):
+        raise CommandFailed(f"node {b.name} is back, but the balancer does not use it")
 
     await cast.set_state(c.name, "draining")
     stage.say("", stage.ink.bold(f"4. node {c.name} is drained: no new clients, nothing is cut"))
