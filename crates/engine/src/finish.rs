@@ -8,8 +8,8 @@ use protobalance_core::session::{CloseReason, Phase};
 use crate::clock::unix_ms;
 use crate::decisions::{matches_client, millis};
 use crate::pair::Pair;
+use crate::record::Record;
 use crate::report::SessionReport;
-use crate::session_log::Record;
 use crate::worker::{SessionQuery, Worker, count};
 
 impl Worker {

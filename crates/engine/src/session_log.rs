@@ -3,7 +3,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Write, stderr};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -11,12 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use protobalance_core::session::{Attempt, CloseReason};
-
 use crate::error::{EngineError, ErrorKind};
 use crate::events::Events;
-use crate::log_line;
-use crate::plan::Listener;
+use crate::record::Record;
 use crate::report::Event;
 use crate::spec::SessionLogSpec;
 use crate::unpoisoned;
@@ -27,21 +23,6 @@ const CAPACITY: usize = 8192;
 const ROUND: Duration = Duration::from_millis(20);
 /// How often it looks while no sessions end: soon enough for the first of a flood.
 const IDLE_ROUND: Duration = Duration::from_millis(100);
-
-/// All that is known of an ended session.
-#[derive(Debug)]
-pub(crate) struct Record {
-    /// Milliseconds since 1970 at its end.
-    pub(crate) ended_unix_ms: u64,
-    pub(crate) client: SocketAddr,
-    pub(crate) listener: Arc<Listener>,
-    /// In order; the last is the one that stood, if it has no failure.
-    pub(crate) attempts: Vec<Attempt>,
-    pub(crate) bytes_to_node: u64,
-    pub(crate) bytes_to_client: u64,
-    pub(crate) duration: Duration,
-    pub(crate) reason: CloseReason,
-}
 
 enum Order {
     Write(SessionLogSpec, Option<File>),
@@ -197,7 +178,7 @@ impl Writer {
         while let Ok(record) = self.inbox.try_recv() {
             some = true;
             if self.sink.to.is_some() {
-                log_line::write(&mut self.sink.lines, &record, self.sink.json);
+                record.write(&mut self.sink.lines, self.sink.json);
                 self.sink.records += 1;
             }
             if self.sink.lines.len() >= ENOUGH {

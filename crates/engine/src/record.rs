@@ -1,30 +1,56 @@
-//! How a session's record reads, as text and as JSON.
+//! The one record of an ended session (law 13), and how it reads, as text and as JSON.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protobalance_core::session::{Attempt, CloseReason};
 
 use crate::decisions::{attempt_report, millis};
-use crate::session_log::Record;
+use crate::plan::Listener;
 
-/// Appends the record and a line's end.
-pub(crate) fn write(line: &mut String, record: &Record, json: bool) {
-    if json {
-        write_json(line, record)
-    } else {
-        write_text(line, record)
+/// All that is known of an ended session.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Milliseconds since 1970 at its end.
+    pub(crate) ended_unix_ms: u64,
+    pub(crate) client: SocketAddr,
+    pub(crate) listener: Arc<Listener>,
+    /// In order; the last is the one that stood, if it has no failure.
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) bytes_to_node: u64,
+    pub(crate) bytes_to_client: u64,
+    pub(crate) duration: Duration,
+    pub(crate) reason: CloseReason,
+}
+
+impl Record {
+    /// Appends the record and a line's end.
+    pub(crate) fn write(&self, line: &mut String, json: bool) {
+        if json {
+            write_json(line, self)
+        } else {
+            write_text(line, self)
+        }
+        line.push('\n');
     }
-    line.push('\n');
+
+    /// The attempt that stood, if one did.
+    fn standing(&self) -> Option<&Attempt> {
+        self.attempts.last().filter(|attempt| attempt.failure.is_none())
+    }
 }
 
 fn write_text(line: &mut String, record: &Record) {
     write_time(line, record.ended_unix_ms);
-    let standing = record.attempts.last().filter(|attempt| attempt.failure.is_none());
     // Writing to a String cannot fail.
     let _ = write!(
         line,
         " {} {} -> {}/",
         record.listener.name, record.client, record.listener.route.cluster.name
     );
-    let _ = match standing {
+    let _ = match record.standing() {
         Some(attempt) => write!(line, "{} {}", attempt.node.name(), attempt.why.word()),
         None => write!(line, "- -"),
     };
@@ -46,13 +72,12 @@ fn write_json(line: &mut String, record: &Record) {
     let mut time = String::new();
     write_time(&mut time, record.ended_unix_ms);
     let attempts: Vec<_> = record.attempts.iter().map(attempt_report).collect();
-    let standing = record.attempts.last().filter(|attempt| attempt.failure.is_none());
     let value = serde_json::json!({
         "time": time,
         "client": record.client.to_string(),
         "listener": &*record.listener.name,
         "cluster": &*record.listener.route.cluster.name,
-        "node": standing.map(|attempt| attempt.node.name()),
+        "node": record.standing().map(|attempt| attempt.node.name()),
         "attempts": attempts,
         "bytes_to_node": record.bytes_to_node,
         "bytes_to_client": record.bytes_to_client,
