@@ -28,7 +28,6 @@ def _homes(command: Command) -> dict[str, bytes]:
 
 
 def _kept(config: Config, folder: Path) -> Config:
-    (folder / "state").mkdir()
     return config | {"engine": {"state_dir": str(folder / "state")}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,10 @@ class Running:
 
     def __init__(self, surroundings: Surroundings, config: Config, source: str) -> None:
         folder = None if config.engine.state_dir is None else Path(config.engine.state_dir)
+        if folder is not None:
+            # Before the engine wants its files there. Where it fails, whoever cannot keep something says so.
+            with suppress(OSError):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.surroundings = surroundings
         self.started_with = config
         self.draining = False
