@@ -31,7 +31,8 @@ def _decision(one: ExplainedDecision, when: str, ink: Ink) -> list[str]:
         lines += [_attempt(attempt, ink) for attempt in decision.attempts]
     rows = [_candidate(candidate, ink) for candidate in decision.candidates]
     lines += table(("node", ">value", "not chosen because"), rows, ink, indent="    ")
-    if decision.nodes > len(decision.candidates):
+    # None are recorded where affinity chose: the policy was not asked.
+    if 0 < len(decision.candidates) < decision.nodes:
         lines.append(ink.faint(f"    and {decision.nodes - len(decision.candidates)} more"))
     return lines
 
