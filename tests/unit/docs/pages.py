@@ -14,9 +14,10 @@ def text_of(name: str) -> str:
     return (ROOT / name).read_text()
 
 
-def source_of(name: str) -> str:
-    """Rust, by its path in the repository, without the tests below it."""
-    return text_of(f"crates/{name}").partition("#[cfg(test)]")[0]
+def source_of(crate: str) -> str:
+    """A crate's Rust, without the tests in it: where in it something is said may change."""
+    files = sorted((ROOT / "crates" / crate / "src").rglob("*.rs"))
+    return "\n".join(path.read_text().partition("#[cfg(test)]")[0] for path in files)
 
 
 def blocks(text: str, language: str) -> list[str]:

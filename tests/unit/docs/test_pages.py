@@ -22,6 +22,7 @@ from unit.docs.pages import ROOT, blocks, console_commands, source_of, tables, t
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "changelog").glob("*.md")])
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 COMMANDS = [(name, line) for name in NAMES for line in console_commands(text_of(name))]
+ENGINE = source_of("engine")
 README, OPERATIONS = text_of("README.md"), text_of("docs/operations.md")
 NODES = {"a": "127.0.0.1:8001", "b": "127.0.0.1:8002"}
 
@@ -72,6 +73,16 @@ def test_links_lead_somewhere(name: str) -> None:
             assert anchor in _anchors(found), target
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_are_named_are_there(name: str) -> None:
+    """Pages about the code name its files, wherever in it they are."""
+    there = {
+        path.name for folder in ("crates", "python", "examples") for path in (ROOT / folder).rglob("*.*")
+    }
+    named = re.findall(r"(?<![\w*])(\w+\.(?:rs|py|pyi))\b", re.sub(r"https?:\S+", "", text_of(name)))
+    assert [file for file in named if file not in there] == []
+
+
 def _anchors(page: Path) -> set[str]:
     heads = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
@@ -110,34 +121,33 @@ def test_every_timeout_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "code", "said"),
+    ("code", "said"),
     [
-        ("limits.rs", "RESERVED: u64 = 256", "(descriptor limit - 256) / 2"),
-        ("limits.rs", "PER_SESSION: u64 = 2", "(descriptor limit - 256) / 2"),
-        ("accept.rs", "PAUSE: Duration = Duration::from_millis(20)", "after 20 ms"),
-        ("accept.rs", "CALM: Duration = Duration::from_secs(1)", "no longer reached for a second"),
-        ("accept.rs", "ACCEPTS_PER_TURN: usize = 64", "64 connections taken in at a time"),
-        ("relay.rs", "READS_PER_TURN: usize = 8", "8 reads at a time"),
-        ("relay.rs", "BUFFER: usize = 256 * 1024", "never more than 256 KiB"),
-        ("relay.rs", "SMALL_READ: usize = 16 * 1024", "typically 16 KiB"),
-        ("relay.rs", "FRUGAL_READ: usize = 4 * 1024", "in steps of 4 KiB"),
-        ("relay.rs", "REPLAY_LIMIT: usize = 64 * 1024", "up to 64 KiB a session"),
-        ("sessions.rs", "HELD_BUDGET: usize = 64 * 1024 * 1024", "more than 64 MiB"),
-        ("session_log.rs", "CAPACITY: usize = 8192", "8192 waiting records"),
-        ("events.rs", "CAPACITY: usize = 1024", "events to the control plane: 1024"),
-        ("decisions.rs", "CAPACITY: usize = 1024", "decisions for `explain`: 1024 per worker"),
+        ("RESERVED: u64 = 256", "(descriptor limit - 256) / 2"),
+        ("PER_SESSION: u64 = 2", "(descriptor limit - 256) / 2"),
+        ("PAUSE: Duration = Duration::from_millis(20)", "after 20 ms"),
+        ("CALM: Duration = Duration::from_secs(1)", "no longer reached for a second"),
+        ("ACCEPTS_PER_TURN: usize = 64", "64 connections taken in at a time"),
+        ("READS_PER_TURN: usize = 8", "8 reads at a time"),
+        ("BUFFER: usize = 256 * 1024", "never more than 256 KiB"),
+        ("SMALL_READ: usize = 16 * 1024", "typically 16 KiB"),
+        ("FRUGAL_READ: usize = 4 * 1024", "in steps of 4 KiB"),
+        ("REPLAY_LIMIT: usize = 64 * 1024", "up to 64 KiB a session"),
+        ("HELD_BUDGET: usize = 64 * 1024 * 1024", "more than 64 MiB"),
+        ("CAPACITY: usize = 8192", "8192 waiting records"),
+        ("CAPACITY: usize = 1024", "events to the control plane: 1024"),
+        ("CAPACITY: usize = 1024", "decisions for `explain`: 1024 per worker"),
     ],
 )
-def test_limits_are_as_told(source: str, code: str, said: str) -> None:
-    assert code in source_of(f"engine/src/{source}")
+def test_limits_are_as_told(code: str, said: str) -> None:
+    assert code in ENGINE
     assert said in OPERATIONS
 
 
 def test_the_size_of_affinity_files_is_as_told() -> None:
     capacity = Affinity().capacity
-    source = source_of("engine/src/affinity_file.rs")
-    assert "HEADER_WORDS: usize = 512;" in source
-    assert "NAME_WORDS: usize = 32 * 1024;" in source
+    assert "HEADER_WORDS: usize = 512;" in ENGINE
+    assert "NAME_WORDS: usize = 32 * 1024;" in ENGINE
     assert (512 + 32 * 1024) * 8 == 260 * 1024
     assert f"{capacity * 32 // 10**6} MB for the default million" in OPERATIONS
 
