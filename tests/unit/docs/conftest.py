@@ -33,6 +33,12 @@ def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
             thread.join()
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs of the pages ask this machine itself, whatever the surroundings prefer."""
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @pytest.fixture
 def nodes() -> Iterator[list[str]]:
     """The addresses of two web servers."""
