@@ -6,6 +6,7 @@
 //! table. Names are only appended, and count only once they are wholly there.
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -88,13 +89,10 @@ impl AffinityStore {
         };
         let words =
             HEADER_WORDS + NAME_WORDS + usize::try_from(words_for(capacity)).unwrap_or(usize::MAX / 16);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(refused)?;
+        // Private, for it holds the key of the hash.
+        let options =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).clone();
+        let file = options.open(path).map_err(refused)?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
             let message =
                 format!("{} is in use by another balancer: give each its own state_dir", path.display());
@@ -200,6 +198,8 @@ fn random_key() -> std::io::Result<[u8; 16]> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use protobalance_core::hash::ClientKey;
 
     use super::*;
@@ -264,6 +264,8 @@ mod tests {
         let path = folder.join("web.table");
         let first = AffinityStore::in_file(&path, 10).expect("made");
         let second = AffinityStore::in_file(&path, 10).expect_err("locked");
+        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "the file holds the key of the hash");
         assert!(second.message.contains("another balancer"), "{second}");
         drop(first);
         std::fs::remove_dir_all(folder).expect("removed");

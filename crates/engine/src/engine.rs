@@ -112,6 +112,11 @@ impl Engine {
         let plan = registry.adopt(spec, self.shared.clock.now())?;
         self.shared.log.switch(&log, log_file);
         self.ask(|answer| Command::Plan(Arc::clone(&plan), answer));
+        for address in registry.disown_unused() {
+            let message =
+                format!("the socket handed over for {address} is closed: no listener binds that address");
+            self.events.tell(Event::Warning { message });
+        }
         if registry.withdraw() {
             self.ask(Command::LookAtWithdrawn);
         }

@@ -129,6 +129,13 @@ impl Registry {
         withdrawn
     }
 
+    /// Lets sockets of the service manager's go that no listener binds; their addresses. Kept, they
+    /// would hold connections that nobody takes.
+    pub(crate) fn disown_unused(&mut self) -> Vec<String> {
+        let name = |socket: OwnedFd| local_address(&socket).map_or("?".into(), |address| address.to_string());
+        std::mem::take(&mut self.inherited).into_iter().map(name).collect()
+    }
+
     /// Lets the sockets go; what is known of the listeners stays.
     pub(crate) fn close(&mut self) {
         let Plan { generation, listeners, routes, .. } = &*self.plan;
@@ -314,7 +321,7 @@ impl Draft<'_> {
             (Some(store), _) if store.capacity == wanted.capacity && store.path.as_deref() == path => {
                 Arc::clone(store)
             }
-            (Some(store), Some(path)) if store.path.as_deref() == Some(path) => {
+            (Some(store), _) if store.path.as_deref() == path => {
                 let message = format!(
                     "capacity changes from {} to {} with a restart only",
                     store.capacity, wanted.capacity

@@ -6,6 +6,7 @@ skipped. At `ROTATE_AT` bytes it becomes `history.jsonl.1` and a new one is begu
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -56,7 +57,9 @@ class History:
 
     def _append(self, path: Path, line: bytes) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with path.open("ab") as file:
+        # Private: it names nodes, files and who changed what.
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
             if file.tell() and not _ends_a_line(path):
                 line = b"\n" + line
             file.write(line)

@@ -60,3 +60,8 @@ def test_a_folder_that_cannot_be_written_is_told_once(tmp_path: Path) -> None:
     history.add(entry(2))
     assert len(told) == 1
     assert numbers(history) == [2, 1]
+
+
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    History(tmp_path, warn=print).add(entry(1))
+    assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
