@@ -18,10 +18,13 @@ pub struct Node {
     /// plan is not swayed by the next: the truth is raised before a plan is handed out, and lowered
     /// after every worker has it.
     pub admin_state: AdminState,
-    /// Its share of the load; 0 takes clients only as a fallback.
+    /// Its share of the load while all can take clients; 0 takes them only as a fallback.
+    /// What counts at a choice is [`Ask::weight`].
     pub weight: u16,
     /// Who takes over when it cannot, in order.
     pub fallbacks: Box<[NodeIndex]>,
+    /// Who names it among their fallbacks: see [`link`], which alone writes it.
+    pub stands_in_for: Box<[NodeIndex]>,
     /// At most this many sessions at a time; 0 for no limit.
     pub max_sessions: u32,
 }
@@ -48,6 +51,24 @@ impl Node {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.max_sessions == 0 || self.state.active() < self.max_sessions
+    }
+}
+
+/// Tells each node whom it stands in for, so that a choice need not search for it. To be called once
+/// the nodes of a cluster are complete.
+pub fn link(nodes: &mut [Node]) {
+    let mut stands_in_for: Vec<Vec<NodeIndex>> = vec![Vec::new(); nodes.len()];
+    for (index, node) in nodes.iter().enumerate() {
+        for fallback in &node.fallbacks {
+            let of_fallback = &mut stands_in_for[usize::from(*fallback)];
+            // Nobody stands in for itself, nor for anyone twice.
+            if usize::from(*fallback) != index && of_fallback.last() != Some(&(index as NodeIndex)) {
+                of_fallback.push(index as NodeIndex);
+            }
+        }
+    }
+    for (node, stands_in_for) in nodes.iter_mut().zip(stands_in_for) {
+        node.stands_in_for = stands_in_for.into();
     }
 }
 

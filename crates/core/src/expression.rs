@@ -40,7 +40,7 @@ const VARIABLES: [(&str, Variable, &str); 9] = [
     ("sessions", Variable::Sessions, "sessions now, attempts under way included"),
     ("opened", Variable::Opened, "sessions and attempts ever given to the node"),
     ("failures", Variable::Failures, "failures that marked the node down"),
-    ("weight", Variable::Weight, "the node's weight"),
+    ("weight", Variable::Weight, "the node's own weight, without what it inherits as a fallback"),
     ("connection_rate", Variable::ConnectionRate, "new sessions a second, decayed"),
     ("traffic_rate", Variable::TrafficRate, "bytes a second in both directions, decayed"),
     ("connect_ms", Variable::ConnectMs, "how long connects take, averaged, in milliseconds"),

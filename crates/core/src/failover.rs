@@ -3,6 +3,8 @@
 //! then, if every node is down, each available one once as a last resort.
 //!
 //! A home that cannot take its client still has its fallbacks asked first: they are who takes over.
+//! And the policy knows who takes over: while a node cannot, its share is its first usable fallback's
+//! (`Ask::weight`), so the fallbacks of a node that is known to be down need no asking here.
 
 use std::net::IpAddr;
 
@@ -53,7 +55,7 @@ pub enum Skip {
     Down,
     /// It has `max_sessions`.
     Full,
-    /// It takes clients only as a fallback.
+    /// It takes clients only as a fallback, and stands in for nobody now.
     WeightZero,
     /// This session has tried it.
     Tried,
@@ -89,7 +91,7 @@ impl Skip {
         match node.state.health(ask.now) {
             Health::Down { .. } => Skip::Down,
             _ if !node.has_room() => Skip::Full,
-            _ if node.weight == 0 => Skip::WeightZero,
+            _ if ask.weight(index) == 0 => Skip::WeightZero,
             _ => Skip::No,
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protobalance_core::affinity::{Affinity, OnFailover};
-use protobalance_core::cluster::{Cluster, Limits, Node};
+use protobalance_core::cluster::{Cluster, Limits, Node, link};
 use protobalance_core::moment::Moment;
 use protobalance_core::node::{AdminState, NodeIndex, NodeState};
 use protobalance_core::policy::{ClusterState, Settings, named};
@@ -308,8 +308,10 @@ impl Draft<'_> {
             }
             let fallbacks = node.fallbacks.iter().map(index_of).collect::<Result<_, _>>()?;
             let (weight, max_sessions) = (node.weight, node.max_sessions);
-            nodes.push(Node { state, admin_state: wanted, weight, fallbacks, max_sessions });
+            let stands_in_for = Box::default();
+            nodes.push(Node { state, admin_state: wanted, weight, fallbacks, stands_in_for, max_sessions });
         }
+        link(&mut nodes);
         Ok(nodes.into())
     }
 

@@ -5,10 +5,14 @@
 //! 2005): each node draws an exponentially distributed number from the hash of client and node
 //! *name*, divided by its weight; the lowest wins, which happens with a chance in proportion to the
 //! weight. All in integers, see `hash.rs`.
+//!
+//! Fallbacks inherit draws, not weights: a node that cannot take the session still draws, and if it
+//! wins, the client is its heir's. So its clients move, all of them to one node, and nobody else's
+//! do: a weight added to the heir's own would call clients of all other nodes to it.
 
 use std::cmp::Reverse;
 
-use super::{Ask, Pick, Policy, node_at};
+use super::{Ask, Pick, Policy};
 use crate::hash::{self, ClientKey, Key};
 use crate::node::NodeIndex;
 
@@ -57,7 +61,7 @@ impl Policy for ClientHash {
 
     fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
         let client = ClientKey::of(ask.client).digest(&self.key);
-        let mut best: Option<(Draw, NodeIndex)> = None;
+        let mut best: Option<(Draw, Pick)> = None;
         for (index, node) in ask.nodes.iter().enumerate().filter(|(_, node)| node.weight > 0) {
             let index = index as NodeIndex;
             let Some((shortfall, digest)) = self.shortfall(client, index) else { continue };
@@ -68,18 +72,24 @@ impl Policy for ClientHash {
             }
             draw.number = hash::exponential(shortfall);
             let wins = best.as_ref().is_none_or(|(best, _)| draw.beats(best));
-            if wins && ask.usable(index) {
-                best = Some((draw, index));
+            if wins && let Some(heir) = ask.heir(index) {
+                best = Some((draw, Pick { node: heir, weight: node.weight, seen: 0 }));
             }
         }
-        best.map(|(_, index)| Pick::of(index))
+        best.map(|(_, pick)| pick)
     }
 
-    /// The node's draw divided by its weight; the mean is 1 for weight 1.
+    /// The node's draw divided by its weight; the mean is 1 for weight 1. The lowest of several, if
+    /// it stands in for others.
     fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        let weight = f64::from(node_at(ask, node)?.weight);
         let client = ClientKey::of(ask.client).digest(&self.key);
-        let (shortfall, _) = self.shortfall(client, node)?;
-        Some(hash::exponential(shortfall) as f64 / (u64::MAX as f64) / weight)
+        let draw = |index: NodeIndex| {
+            let weight = ask.nodes.get(usize::from(index))?.weight;
+            let (shortfall, _) = self.shortfall(client, index).filter(|_| weight > 0)?;
+            Some(hash::exponential(shortfall) as f64 / (u64::MAX as f64) / f64::from(weight))
+        };
+        let others = ask.nodes.get(usize::from(node))?.stands_in_for.iter().copied();
+        let inherited = others.filter(|other| ask.heir(*other) == Some(node)).filter_map(draw);
+        draw(node).into_iter().chain(inherited).min_by(f64::total_cmp)
     }
 }

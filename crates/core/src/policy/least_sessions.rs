@@ -1,8 +1,7 @@
 //! `least-sessions`: the node that would have the fewest sessions per weight with this one; of
 //! equals the longest unchosen, so that an idle cluster is used evenly.
 
-use super::{Ask, Pick, Policy, least, node_at};
-use crate::cluster::Node;
+use super::{Ask, Pick, Policy, Weighted, least};
 use crate::node::NodeIndex;
 
 /// Fewest sessions per weight.
@@ -10,8 +9,8 @@ use crate::node::NodeIndex;
 pub struct LeastSessions;
 
 /// `(sessions + 1) / weight`.
-pub(super) fn sessions_per_weight(node: &Node) -> f64 {
-    (f64::from(node.state.active()) + 1.0) / f64::from(node.weight)
+pub(super) fn sessions_per_weight(one: Weighted<'_>) -> f64 {
+    (f64::from(one.node.state.active()) + 1.0) / f64::from(one.weight)
 }
 
 impl Policy for LeastSessions {
@@ -25,6 +24,6 @@ impl Policy for LeastSessions {
 
     /// Sessions per weight, this one included.
     fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        node_at(ask, node).map(sessions_per_weight)
+        ask.weighted(node).map(sessions_per_weight)
     }
 }

@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::least_sessions::sessions_per_weight;
-use super::{Ask, Pick, Policy, least, node_at};
+use super::{Ask, Pick, Policy, Weighted, least};
 use crate::cluster::Node;
 use crate::expression::Expression;
 use crate::moment::Moment;
@@ -92,22 +92,23 @@ impl MinimumLoad {
     }
 
     /// How loaded each node is, per weight.
-    fn load<'a>(&'a self, ask: &Ask<'_>) -> impl Fn(&Node) -> f64 + 'a {
+    fn load<'a>(&'a self, ask: &Ask<'_>) -> impl Fn(Weighted<'_>) -> f64 + 'a {
         let now = ask.now;
         let mut average = Average::default();
-        for (_, node) in ask.usable_nodes() {
+        for Weighted { node, .. } in ask.usable_nodes() {
             if let Some(known) = self.known(node, now) {
                 average.add(known, f64::from(node.state.active()));
             }
         }
-        move |node| {
+        move |one| {
+            let node = one.node;
             let rating = match self.known(node, now) {
                 Some(known) if average.rated > 0.0 => known.rating + known.taken * average.per_session(),
                 Some(known) => known.rating,
                 None if average.rated > 0.0 => average.of_unrated(f64::from(node.state.active())),
-                None => return sessions_per_weight(node),
+                None => return sessions_per_weight(one),
             };
-            per_weight(rating, node.weight)
+            per_weight(rating, one.weight)
         }
     }
 }
@@ -128,6 +129,6 @@ impl Policy for MinimumLoad {
 
     /// The load rating per weight, sessions taken since included.
     fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        node_at(ask, node).map(self.load(ask))
+        ask.weighted(node).map(self.load(ask))
     }
 }

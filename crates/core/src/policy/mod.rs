@@ -71,21 +71,68 @@ pub struct Ask<'a> {
     pub random: u64,
 }
 
-impl Ask<'_> {
-    /// Whether a policy may pick the node: it takes clients, has a weight and room, and was not tried.
-    #[must_use]
-    pub fn usable(&self, index: NodeIndex) -> bool {
-        let node = &self.nodes[usize::from(index)];
-        node.weight > 0 && node.takes_clients(self.now) && !self.tried.contains(&index)
+/// A node, and the weight with which it counts at this choice.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighted<'a> {
+    /// The node's place in the list.
+    pub index: NodeIndex,
+    /// The node.
+    pub node: &'a Node,
+    /// See [`Ask::weight`].
+    pub weight: u16,
+}
+
+/// The highest weight, inherited ones included: what the round robin's arithmetic is exact for.
+pub const MAX_WEIGHT: u16 = 511;
+
+impl<'a> Ask<'a> {
+    /// The nodes a policy may pick, in the cluster's order: they can take this session and have a weight.
+    pub fn usable_nodes(&self) -> impl Iterator<Item = Weighted<'a>> {
+        let ask = *self;
+        ask.nodes.iter().enumerate().filter_map(move |(index, node)| {
+            let index = index as NodeIndex;
+            let weight = ask.weight_of(index, node);
+            (weight > 0 && ask.can_take(index, node)).then_some(Weighted { index, node, weight })
+        })
     }
 
-    /// The nodes a policy may pick, in the cluster's order.
-    pub fn usable_nodes(&self) -> impl Iterator<Item = (NodeIndex, &Node)> {
-        self.nodes
-            .iter()
-            .enumerate()
-            .map(|(index, node)| (index as NodeIndex, node))
-            .filter(|(index, _)| self.usable(*index))
+    /// The node's own weight, and those of the nodes whose heir it is; not more than `MAX_WEIGHT`.
+    #[must_use]
+    pub fn weight(&self, index: NodeIndex) -> u16 {
+        self.weight_of(index, &self.nodes[usize::from(index)])
+    }
+
+    /// Who has the node's share: itself if it can take this session, else the first of its fallbacks
+    /// that can. Fallbacks of fallbacks inherit nothing: a chain is written out where it is meant.
+    #[must_use]
+    pub fn heir(&self, index: NodeIndex) -> Option<NodeIndex> {
+        let can_take = |index: &NodeIndex| self.can_take(*index, &self.nodes[usize::from(*index)]);
+        let fallbacks = || self.nodes[usize::from(index)].fallbacks.iter().copied();
+        Some(index).filter(can_take).or_else(|| fallbacks().find(can_take))
+    }
+
+    /// The node, if the policy can say anything about it: one without a weight is never its choice.
+    fn weighted(&self, index: NodeIndex) -> Option<Weighted<'a>> {
+        let node = self.nodes.get(usize::from(index))?;
+        let weight = self.weight_of(index, node);
+        (weight > 0).then_some(Weighted { index, node, weight })
+    }
+
+    fn weight_of(&self, index: NodeIndex, node: &Node) -> u16 {
+        if node.stands_in_for.is_empty() { node.weight } else { self.share_of(index, node) }
+    }
+
+    /// Out of line: most nodes stand in for nobody, and the loop over them is to stay small.
+    #[cold]
+    fn share_of(&self, index: NodeIndex, node: &Node) -> u16 {
+        let others = node.stands_in_for.iter().filter(|other| self.heir(**other) == Some(index));
+        let inherited: u64 = others.map(|other| u64::from(self.nodes[usize::from(*other)].weight)).sum();
+        (u64::from(node.weight) + inherited).min(MAX_WEIGHT.into()) as u16
+    }
+
+    /// Whether the node takes clients and this session has not tried it.
+    fn can_take(&self, index: NodeIndex, node: &Node) -> bool {
+        node.takes_clients(self.now) && !self.tried.contains(&index)
     }
 }
 
@@ -94,6 +141,8 @@ impl Ask<'_> {
 pub struct Pick {
     /// The node.
     pub node: NodeIndex,
+    /// The weight with which it was picked.
+    pub weight: u16,
     /// What the policy saw of the node's shared state; its commit holds only if that still stands.
     pub seen: u64,
 }
@@ -101,8 +150,8 @@ pub struct Pick {
 impl Pick {
     /// A pick whose commit depends on nothing.
     #[must_use]
-    pub fn of(node: NodeIndex) -> Pick {
-        Pick { node, seen: 0 }
+    pub fn of(picked: Weighted<'_>) -> Pick {
+        Pick { node: picked.index, weight: picked.weight, seen: 0 }
     }
 }
 
@@ -124,44 +173,38 @@ pub trait Policy: Send + Sync + Debug {
     fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64>;
 }
 
-/// The node, if the policy can say anything about it: one without a weight is never its choice.
-fn node_at<'a>(ask: &Ask<'a>, node: NodeIndex) -> Option<&'a Node> {
-    ask.nodes.get(usize::from(node)).filter(|node| node.weight > 0)
-}
-
 /// The usable node with the least `load`; of equals the longest unchosen, then the first.
-fn least(ask: &Ask<'_>, mut load: impl FnMut(&Node) -> f64) -> Option<NodeIndex> {
-    let mut best: Option<(f64, u64, NodeIndex)> = None;
-    for (index, node) in ask.usable_nodes() {
+fn least<'a>(ask: &Ask<'a>, mut load: impl FnMut(Weighted<'_>) -> f64) -> Option<Weighted<'a>> {
+    let mut best: Option<(f64, u64, Weighted<'a>)> = None;
+    for usable in ask.usable_nodes() {
         // What cannot be compared loses to all that can.
-        let ours = Some(load(node)).filter(|load| !load.is_nan()).unwrap_or(f64::INFINITY);
-        let chosen = node.state.last_chosen();
+        let ours = Some(load(usable)).filter(|load| !load.is_nan()).unwrap_or(f64::INFINITY);
+        let chosen = usable.node.state.last_chosen();
         if best.is_none_or(|(least, longest, _)| ours < least || ours == least && chosen < longest) {
-            best = Some((ours, chosen, index));
+            best = Some((ours, chosen, usable));
         }
     }
-    best.map(|(_, _, index)| index)
+    best.map(|(_, _, usable)| usable)
 }
 
-/// The base-2 logarithm of the node's weight, looked up: it is asked for at each choice.
-fn log2_weight(node: &Node) -> f64 {
-    static LOGARITHMS: LazyLock<[f64; 257]> =
+/// The base-2 logarithm of a weight, looked up: it is asked for at each choice.
+fn log2_weight(weight: u16) -> f64 {
+    static LOGARITHMS: LazyLock<[f64; 1 + MAX_WEIGHT as usize]> =
         LazyLock::new(|| std::array::from_fn(|weight| (weight as f64).log2()));
-    let weight = usize::from(node.weight);
-    LOGARITHMS.get(weight).copied().unwrap_or_else(|| f64::from(node.weight).log2())
+    LOGARITHMS.get(usize::from(weight)).copied().unwrap_or_else(|| f64::from(weight).log2())
 }
 
 /// One of the nodes, with a chance in proportion to its weight, in one pass: each takes the place of
 /// those before it with the chance that it has among them (Chao 1982).
-fn draw<'a>(nodes: impl Iterator<Item = (NodeIndex, &'a Node)>, random: u64) -> Option<NodeIndex> {
+fn draw<'a>(nodes: impl Iterator<Item = Weighted<'a>>, random: u64) -> Option<Weighted<'a>> {
     let mut total = 0;
     let mut drawn = None;
-    for (index, node) in nodes {
+    for node in nodes {
         let weight = u64::from(node.weight);
         total += weight;
-        let own = hash::mix(random.wrapping_add(u64::from(index).wrapping_mul(GOLDEN_RATIO)));
+        let own = hash::mix(random.wrapping_add(u64::from(node.index).wrapping_mul(GOLDEN_RATIO)));
         if hash::below(own, total) < weight {
-            drawn = Some(index);
+            drawn = Some(node);
         }
     }
     drawn

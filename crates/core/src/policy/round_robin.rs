@@ -6,8 +6,8 @@
 //! names its next turn: cycle, weight, k. Turns only grow, so a worker whose exchange of that word
 //! succeeds knows that no other node's turn was earlier in the meantime: exactness needs no lock.
 //!
-//! Due times are compared as integers: two different ones with weights up to 256 lie at least
-//! `2^-18` apart, so rounding down to that unit keeps their order and tells them apart.
+//! Due times are compared as integers: two different ones with weights up to `MAX_WEIGHT` lie more than
+//! `2^-19` apart, so rounding down to that unit keeps their order and tells them apart.
 //!
 //! The cluster's clock is the due time of the latest choice. A word that lies behind it belongs to a
 //! node that was away, and one that names another weight to a node that was re-weighted; both
@@ -16,20 +16,21 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Ask, ClusterState, Pick, Policy, node_at};
+use super::{Ask, ClusterState, MAX_WEIGHT, Pick, Policy};
 use crate::node::NodeIndex;
 
-const FRACTION_BITS: u32 = 18;
+const FRACTION_BITS: u32 = 19;
 /// One cycle in units of due time.
 const CYCLE: u64 = 1 << FRACTION_BITS;
 
 /// Bits of a word for the turn within the cycle, and for the weight.
 const FIELD: u32 = 9;
 const FIELD_MASK: u64 = (1 << FIELD) - 1;
+const _: () = assert!(FIELD_MASK == MAX_WEIGHT as u64);
 
-/// `2^37 / 2w`, rounded up, for each weight `w`: multiplying by it divides numbers below `2^27` by
+/// `2^39 / 2w`, rounded up, for each weight `w`: multiplying by it divides numbers below `2^29` by
 /// `2w` exactly (Granlund and Montgomery 1994), and much faster than dividing does.
-const RECIPROCAL_BITS: u32 = 37;
+const RECIPROCAL_BITS: u32 = 39;
 const RECIPROCALS: [u64; 1 << FIELD] = {
     let mut reciprocals = [0; 1 << FIELD];
     let mut weight = 1;
@@ -133,16 +134,20 @@ impl Policy for RoundRobin {
 
     fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
         let clock = Clock::read(ask.state);
-        let due = ask.usable_nodes().map(|(index, node)| {
-            let seen = node.state.turns.load(Relaxed);
-            (clock.turn(seen, node.weight, index).due(), Pick { node: index, seen })
-        });
-        due.min_by_key(|(due, _)| *due).map(|(_, pick)| pick)
+        let mut earliest: Option<(u64, Pick)> = None;
+        for usable in ask.usable_nodes() {
+            let seen = usable.node.state.turns.load(Relaxed);
+            let due = clock.turn(seen, usable.weight, usable.index).due();
+            if earliest.is_none_or(|(earliest, _)| due < earliest) {
+                earliest = Some((due, Pick { seen, ..Pick::of(usable) }));
+            }
+        }
+        earliest.map(|(_, pick)| pick)
     }
 
     fn commit(&self, ask: &Ask<'_>, pick: Pick) -> bool {
         let node = &ask.nodes[usize::from(pick.node)];
-        let turn = Clock::read(ask.state).turn(pick.seen, node.weight, pick.node);
+        let turn = Clock::read(ask.state).turn(pick.seen, pick.weight, pick.node);
         let next = turn.next().word();
         let is_ours = node.state.turns.compare_exchange(pick.seen, next, Relaxed, Relaxed).is_ok();
         if is_ours {
@@ -154,8 +159,8 @@ impl Policy for RoundRobin {
     /// Cycles until the node's next turn.
     fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
         let clock = Clock::read(ask.state);
-        let asked = node_at(ask, node)?;
-        let turn = clock.turn(asked.state.turns.load(Relaxed), asked.weight, node);
+        let asked = ask.weighted(node)?;
+        let turn = clock.turn(asked.node.state.turns.load(Relaxed), asked.weight, node);
         Some((turn.due() - clock.time) as f64 / CYCLE as f64)
     }
 }

@@ -7,7 +7,7 @@
 //! that raises every node by the same factor, so it shifts no shares. A node without traffic yet
 //! borrows the cluster's average.
 
-use super::{Ask, Pick, Policy, least, log2_weight, node_at};
+use super::{Ask, Pick, Policy, Weighted, least, log2_weight};
 use crate::cluster::Node;
 use crate::moment::Moment;
 use crate::node::NodeIndex;
@@ -48,12 +48,12 @@ fn expected_bytes(node: &Node, now: Moment, usual_bytes: impl FnOnce() -> f64) -
 const NEGLIGIBLE: f64 = -10.0;
 
 impl TrafficRate {
-    fn load(ask: &Ask<'_>) -> impl FnMut(&Node) -> f64 {
+    fn load(ask: &Ask<'_>) -> impl FnMut(Weighted<'_>) -> f64 {
         let ask = *ask;
         let mut usual = None;
-        move |node| {
-            let bytes = expected_bytes(node, ask.now, || *usual.get_or_insert_with(|| usual_bytes(&ask)));
-            bytes - log2_weight(node)
+        move |one| {
+            let bytes = expected_bytes(one.node, ask.now, || *usual.get_or_insert_with(|| usual_bytes(&ask)));
+            bytes - log2_weight(one.weight)
         }
     }
 }
@@ -69,7 +69,7 @@ impl Policy for TrafficRate {
 
     /// Bytes in the window per weight, expected ones included.
     fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        let asked = node_at(ask, node)?;
+        let asked = ask.weighted(node)?;
         Some(TrafficRate::load(ask)(asked).exp2())
     }
 }

@@ -2,8 +2,7 @@
 //! (Mitzenmacher 2001). As even as looking at all of them, nearly, and without a herd: workers that
 //! see the same counts do not all run to the same node.
 
-use super::{Ask, Pick, Policy, draw, node_at};
-use crate::cluster::Node;
+use super::{Ask, Pick, Policy, Weighted, draw};
 use crate::hash;
 use crate::node::NodeIndex;
 
@@ -12,8 +11,9 @@ use crate::node::NodeIndex;
 pub struct TwoChoices;
 
 /// Sessions the node has, in units that are whole for each weight: compared as `a/w_a < b/w_b`.
-fn is_less_loaded(one: &Node, other: &Node) -> bool {
-    let load = |node: &Node, over: &Node| u64::from(node.state.active()) * u64::from(over.weight);
+fn is_less_loaded(one: Weighted<'_>, other: Weighted<'_>) -> bool {
+    let load =
+        |one: Weighted<'_>, over: Weighted<'_>| u64::from(one.node.state.active()) * u64::from(over.weight);
     load(one, other) < load(other, one)
 }
 
@@ -25,15 +25,14 @@ impl Policy for TwoChoices {
     /// Of equals the first drawn, so that weights are kept where nothing is loaded.
     fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
         let first = draw(ask.usable_nodes(), ask.random)?;
-        let others = ask.usable_nodes().filter(|(index, _)| *index != first);
+        let others = ask.usable_nodes().filter(|other| other.index != first.index);
         let second = draw(others, hash::mix(ask.random ^ 1)).unwrap_or(first);
-        let second_wins = is_less_loaded(&ask.nodes[usize::from(second)], &ask.nodes[usize::from(first)]);
-        Some(Pick::of(if second_wins { second } else { first }))
+        Some(Pick::of(if is_less_loaded(second, first) { second } else { first }))
     }
 
     /// Sessions per weight.
     fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        let asked = node_at(ask, node)?;
-        Some(f64::from(asked.state.active()) / f64::from(asked.weight))
+        let asked = ask.weighted(node)?;
+        Some(f64::from(asked.node.state.active()) / f64::from(asked.weight))
     }
 }

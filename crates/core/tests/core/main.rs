@@ -3,6 +3,7 @@
 
 mod affinity;
 mod expression;
+mod fallbacks;
 mod golden;
 mod hash;
 mod model;

@@ -56,7 +56,8 @@ pub(crate) struct Model {
 
 pub(crate) fn node(name: &str, weight: u16) -> Node {
     let state = Arc::new(NodeState::new("c", name, AdminState::Available));
-    Node { state, admin_state: AdminState::Available, weight, fallbacks: Box::new([]), max_sessions: 0 }
+    let (fallbacks, stands_in_for) = (Box::default(), Box::default());
+    Node { state, admin_state: AdminState::Available, weight, fallbacks, stands_in_for, max_sessions: 0 }
 }
 
 impl Model {

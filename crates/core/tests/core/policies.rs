@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use protobalance_core::cluster::Node;
+use protobalance_core::cluster::{Node, link};
 use protobalance_core::node::{AdminState, NodeIndex};
 use protobalance_core::policy::{self, Ask, NAMES};
 
@@ -20,14 +20,30 @@ struct Condition {
     is_full: bool,
     is_tried: bool,
     rating: Option<f64>,
+    fallbacks: Vec<prop::sample::Index>,
 }
 
 impl Condition {
-    fn is_usable(&self) -> bool {
-        self.weight > 0
-            && self.admin_state == AdminState::Available
-            && !(self.is_down || self.is_full || self.is_tried)
+    fn can_take(&self) -> bool {
+        self.admin_state == AdminState::Available && !(self.is_down || self.is_full || self.is_tried)
     }
+
+    fn fallbacks(&self, nodes: usize) -> impl Iterator<Item = usize> {
+        self.fallbacks.iter().map(move |fallback| fallback.index(nodes))
+    }
+}
+
+/// Which nodes a policy may pick: those with a weight, or with that of a node whose first fallback
+/// that can they are.
+fn usable(conditions: &[Condition]) -> Vec<bool> {
+    let mut usable = vec![false; conditions.len()];
+    for (index, condition) in conditions.iter().enumerate().filter(|(_, condition)| condition.weight > 0) {
+        let mut candidates = std::iter::once(index).chain(condition.fallbacks(conditions.len()));
+        if let Some(heir) = candidates.find(|candidate| conditions[*candidate].can_take()) {
+            usable[heir] = true;
+        }
+    }
+    usable
 }
 
 fn conditions() -> impl Strategy<Value = Vec<Condition>> {
@@ -39,14 +55,16 @@ fn conditions() -> impl Strategy<Value = Vec<Condition>> {
     ];
     let rating = prop_oneof![Just(None), Just(Some(0.0)), any::<f64>().prop_map(Some)];
     let unlikely = || prop::bool::weighted(0.25);
-    let condition = (weight, admin_state, unlikely(), unlikely(), unlikely(), rating).prop_map(
-        |(weight, admin_state, is_down, is_full, is_tried, rating)| Condition {
+    let fallbacks = vec(any::<prop::sample::Index>(), 0..3);
+    let condition = (weight, admin_state, unlikely(), unlikely(), unlikely(), rating, fallbacks).prop_map(
+        |(weight, admin_state, is_down, is_full, is_tried, rating, fallbacks)| Condition {
             weight,
             admin_state,
             is_down,
             is_full,
             is_tried,
             rating: rating.filter(|rating: &f64| rating.is_finite()),
+            fallbacks,
         },
     );
     vec(condition, 0..12)
@@ -84,14 +102,16 @@ proptest! {
             let mut nodes = std::mem::take(&mut model.nodes);
             for (node, condition) in nodes.iter_mut().zip(&conditions) {
                 put_into(condition, node, &model);
+                node.fallbacks = condition.fallbacks(conditions.len()).map(|index| index as NodeIndex).collect();
             }
+            link(&mut nodes);
             let client = IpAddr::from(Ipv4Addr::from_bits(client));
             let ask = Ask { nodes: &nodes, tried: &tried, ..model.ask(client, random) };
             let pick = model.policy.pick(&ask);
-            let usable = conditions.iter().any(Condition::is_usable);
-            prop_assert_eq!(pick.is_some(), usable, "{}", name);
+            let usable = usable(&conditions);
+            prop_assert_eq!(pick.is_some(), usable.contains(&true), "{}", name);
             if let Some(pick) = pick {
-                prop_assert!(conditions[usize::from(pick.node)].is_usable(), "{} picked {}", name, pick.node);
+                prop_assert!(usable[usize::from(pick.node)], "{} picked {}", name, pick.node);
                 prop_assert_eq!(model.policy.pick(&ask), Some(pick), "{}: a pick changes nothing", name);
                 prop_assert!(model.policy.commit(&ask, pick), "{}", name);
             }

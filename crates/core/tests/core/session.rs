@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protobalance_core::affinity::{Affinity, OnFailover, Table};
-use protobalance_core::cluster::{Cluster, Limits};
+use protobalance_core::cluster::{Cluster, Limits, link};
 use protobalance_core::failover::{Circumstances, Trace, Why, preview};
 use protobalance_core::moment::Moment;
 use protobalance_core::node::{AdminState, Health, NodeState};
@@ -59,6 +59,7 @@ impl Stage {
             state: Arc::default(),
         };
         change(&mut cluster);
+        link(&mut cluster.nodes);
         Stage { cluster: Arc::new(cluster), now: Moment(1_000_000) }
     }
 
