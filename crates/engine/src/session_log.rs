@@ -172,15 +172,17 @@ impl Writer {
         }
     }
 
-    /// Writes what waits; false if nothing did.
+    /// Writes what waits; false if nothing did. Where there is no target, it waits for one: a session
+    /// may end before the order that brings the target is seen.
     fn write_waiting(&mut self) -> bool {
         let mut some = false;
+        if self.sink.to.is_none() {
+            return some;
+        }
         while let Ok(record) = self.inbox.try_recv() {
             some = true;
-            if self.sink.to.is_some() {
-                record.write(&mut self.sink.lines, self.sink.json);
-                self.sink.records += 1;
-            }
+            record.write(&mut self.sink.lines, self.sink.json);
+            self.sink.records += 1;
             if self.sink.lines.len() >= ENOUGH {
                 self.flush();
             }
@@ -223,5 +225,65 @@ impl Writer {
                 format!("the session log cannot be written: {error}; records are dropped until it can");
             self.events.tell(Event::LimitReached { limit: "session-log".into(), message });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use protobalance_core::moment::Moment;
+    use protobalance_core::session::CloseReason;
+
+    use super::*;
+    use crate::registry::Registry;
+
+    fn record() -> Record {
+        let plan = br#"{"session_log": {"target": "off", "format": "text"},
+            "clusters": [{"name": "c", "policy": "random", "hash_key": "", "load_expression": "",
+                "rating_ttl_ms": 0, "rate_window_ms": 0, "connect_timeout_ms": 0, "failover_timeout_ms": 0,
+                "retry_interval_ms": 0, "early_close_window_ms": 0, "replay_unanswered": false,
+                "affinity": null, "nodes": []}],
+            "listeners": [{"name": "in", "bind": [], "cluster": "c", "idle_timeout_ms": 0,
+                "first_byte_timeout_ms": 0, "half_close_timeout_ms": 0, "max_sessions": 0, "backlog": 1,
+                "keepalive_ms": 0, "user_timeout_ms": 0}]}"#;
+        let spec = serde_json::from_slice(plan).expect("a plan");
+        let plan = Registry::new(1, vec![]).adopt(spec, Moment(1)).expect("carried out");
+        Record {
+            ended_unix_ms: 0,
+            client: ([127, 0, 0, 1], 1).into(),
+            listener: Arc::clone(&plan.listeners[0]),
+            attempts: vec![],
+            bytes_to_node: 0,
+            bytes_to_client: 0,
+            duration: Duration::ZERO,
+            reason: CloseReason::NoNode,
+        }
+    }
+
+    #[test]
+    fn a_record_that_overtakes_its_target_is_written_to_it() {
+        let path = std::env::temp_dir().join(format!("pb-session-log-{}", std::process::id()));
+        let file = File::create(&path).expect("a temporary file");
+        let (records, inbox) = sync_channel(1);
+        let (orders, commands) = channel();
+        let counts = Arc::new(Counts::default());
+        let events = Arc::new(Events::new().expect("an eventfd"));
+        let mut writer = Writer {
+            inbox,
+            commands,
+            counts: Arc::clone(&counts),
+            events,
+            sink: Sink::off(),
+            failing: false,
+        };
+        records.try_send(record()).expect("room");
+        let spec = SessionLogSpec { target: path.display().to_string(), format: "text".into() };
+        orders.send(Order::Write(spec, Some(file))).expect("heard");
+        orders.send(Order::Stop).expect("heard");
+        writer.run();
+        let lines = std::fs::read_to_string(&path).expect("readable");
+        std::fs::remove_file(&path).expect("removed");
+        assert_eq!((lines.lines().count(), counts.written.load(Relaxed)), (1, 1), "{lines}");
     }
 }
