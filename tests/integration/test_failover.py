@@ -84,6 +84,23 @@ def test_fallbacks_come_first_and_in_order(drained: list[str], expected: str) ->
             assert pbload.connect(balancer.address("in"), 1)["nodes"] == {expected: 1}
 
 
+def test_a_spare_has_the_share_of_a_node_that_stays_down() -> None:
+    """A fallback takes over for as long as the node cannot, not only for the session that found out."""
+    with pbload.nodes("refuse") as bad, pbload.nodes("echo", 3, name="n") as good:
+        config = wish(bad | good, retry_interval="1h")
+        for name, weight in {"refuse": 3, "n0": 2, "n1": 1, "n2": 0}.items():
+            config["clusters"]["c"]["nodes"][name]["weight"] = weight
+        config["clusters"]["c"]["nodes"]["refuse"]["fallbacks"] = ["n2"]
+        with Balancer(config) as balancer:
+            # Whoever finds out is taken over in the middle of a cycle.
+            pbload.connect(balancer.address("in"), 10, parallel=1)
+            result = pbload.connect(balancer.address("in"), 600, parallel=1)
+            failures = {node.name: node.failed for node in balancer.status().clusters[0].nodes}
+    assert result["errors"] == {}
+    assert result["nodes"] == {"n0": 200, "n1": 100, "n2": 300}
+    assert failures == {"refuse": 1, "n0": 0, "n1": 0, "n2": 0}
+
+
 def test_when_every_node_is_down_each_available_one_is_tried_once() -> None:
     """Law 2, last resort; and a client that nobody can serve is told soon, never left hanging."""
     with ExitStack() as stack:

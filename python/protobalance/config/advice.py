@@ -37,7 +37,7 @@ def _nodes(cluster: Cluster) -> Iterator[str]:
     for node in cluster.nodes.values():
         path = write_path(("nodes", node.name))
         if node.weight == 0 and node.name not in wanted:
-            yield f"{path}.weight: is 0 and it is nobody's fallback: it takes clients only as a last resort"
+            yield f"{path}.weight: is 0 and it is nobody's fallback: it takes clients only when no other can"
         offline = [name for name in node.fallbacks if cluster.nodes[name].admin_state != "available"]
         if offline:
             yield f"{path}.fallbacks: not available: {', '.join(offline)}"

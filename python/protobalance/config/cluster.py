@@ -156,7 +156,8 @@ class Node:
         int,
         Key(
             Integer(0, 256, zero="takes clients only as a fallback"),
-            "Its share of the load, relative to the other nodes'.",
+            "Its share of the load, relative to the other nodes'. While it cannot take clients (draining, "
+            "offline, down, full), the first of its `fallbacks` that can has its share as well.",
             "equal shares",
         ),
     ] = 1
@@ -164,7 +165,10 @@ class Node:
         tuple[str, ...],
         Key(
             Array(Name("node"), "an array of names of nodes of this cluster"),
-            "Nodes of the same cluster that take over when it cannot, in order; after them, the others.",
+            "Nodes of the same cluster that take over when it cannot, in order; after them, the others. "
+            "A session whose attempt fails tries them next. While it is known that it cannot, the first that "
+            "can inherits its weight; with `client-hash`, its clients. Their own fallbacks inherit nothing: "
+            "write the whole chain. A weight with those inherited ends at 511.",
             "without a wish any node is as good as the next",
         ),
     ] = ()
