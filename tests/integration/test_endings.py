@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+from contextlib import suppress
 
 import pytest
 
@@ -17,6 +18,23 @@ BOTH_WAYS = pytest.mark.parametrize("first", ["client", "node"])
 
 def _first_and_other(both: Joined, first: str) -> tuple[socket.socket, socket.socket]:
     return both.ends if first == "client" else (both.node, both.client)
+
+
+def _reset_before_delivery(both: Joined, leaving: socket.socket, staying: socket.socket) -> None:
+    """Reset once nothing more fits anywhere; then let just enough through that the reset is heard, and has
+    to wait for what is still on its way.
+    """
+    leaving.settimeout(0.3)
+    with suppress(TimeoutError):
+        while True:
+            leaving.send(bytes(1 << 20))
+    reset(leaving)
+
+    def waits() -> bool:
+        staying.recv(1 << 16)
+        return [session.phase for session in both.balancer.sessions().sessions] == ["closing"]
+
+    wait_until(waits, "the reset waits")
 
 
 def _gone(balancer: Balancer) -> bool:
@@ -64,14 +82,19 @@ def test_data_an_end_and_a_reset_at_once(first: str) -> None:
 def test_a_reset_that_waits_for_delivery_is_no_clean_end_when_the_balancer_stops() -> None:
     """Law 7: never a clean end where something was cut off."""
     with joined() as both:
-        both.node.settimeout(0)
-        with pytest.raises(BlockingIOError):  # noqa: PT012 - until nothing more fits anywhere
-            while True:
-                both.node.send(bytes(1 << 20))
-        reset(both.node)
-        wait_until(lambda: [s.phase for s in both.balancer.sessions().sessions] == ["closing"], "it waits")
+        _reset_before_delivery(both, both.node, both.client)
         both.balancer.stop()
         with pytest.raises(ConnectionResetError):  # noqa: PT012 - after what had arrived
             while both.client.recv(1 << 20):
                 pass
             raise AssertionError("a clean end")
+
+
+@BOTH_WAYS
+def test_a_reset_waits_for_nobody_who_is_gone_himself(first: str) -> None:
+    """Both sides reset, while bytes for one of them were on their way."""
+    with joined() as both:
+        leaving, staying = _first_and_other(both, first)
+        _reset_before_delivery(both, leaving, staying)
+        reset(staying)
+        wait_until(lambda: _gone(both.balancer), "the session has ended")

@@ -159,3 +159,17 @@ def test_a_client_that_leaves_at_once_brings_no_node_into_disrepute() -> None:
         (node,) = both.balancer.status().clusters[0].nodes
         assert (node.health, node.failed) == ("up", 0)
         exchange(*both.ends)
+
+
+@BOTH_WAYS
+def test_urgent_bytes_are_never_lost(way: str) -> None:
+    """Law 1: however many come at once, none is missing where the receiver wants them in their place."""
+    data = random.Random(10).randbytes(3_000)
+    with joined() as both:
+        sender, receiver = _from_to(both, way)
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in data:
+            sender.send(bytes([byte]), socket.MSG_OOB if byte < 50 else 0)
+        sender.shutdown(socket.SHUT_WR)
+        assert read_to_end(receiver) == data

@@ -56,12 +56,15 @@ pub(crate) fn start(address: &NodeAddress) -> Result<OwnedFd, Failure> {
             let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
             let socket =
                 socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP)).map_err(failure)?;
+            // As for clients: an urgent byte that comes before we look is read as data, not lost.
+            sockopt::set_socket_oobinline(&socket, true).map_err(failure)?;
             let outcome = connect(&socket, address);
             (socket, outcome)
         }
         NodeAddress::Unix(path) => {
             let socket =
                 socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failure)?;
+            sockopt::set_socket_oobinline(&socket, true).map_err(failure)?;
             let outcome = SocketAddrUnix::new(path).and_then(|address| connect(&socket, &address));
             (socket, outcome)
         }

@@ -18,7 +18,10 @@ impl Worker {
         self.note_attempts(key);
         let Some(mut pair) = self.table.remove(key) else { return };
         self.timer.disarm(key);
-        self.held -= pair.held();
+        if pair.held() > 0 {
+            self.held -= pair.held();
+            self.counts.buffered.store(self.held as u64, Relaxed);
+        }
         count(&mut pair, self.at.now);
         let counts = &pair.listener.counts;
         counts.closed.fetch_add(1, Relaxed);

@@ -2,8 +2,8 @@
 //! sink would not take, and read no more until it has (law 8). Contents are never changed (law 1).
 //!
 //! Edge-triggered: a short read means the source is drained, and the next event will tell. Urgent
-//! bytes stay urgent and keep their place: a read never crosses the mark, and the byte at the mark
-//! is sent as urgent once all before it was sent.
+//! bytes stay urgent and keep their place: every source has `SO_OOBINLINE`, a read never crosses the
+//! mark, and the byte at the mark is sent as urgent once all before it was sent.
 
 use std::os::fd::BorrowedFd;
 
@@ -53,12 +53,10 @@ pub(crate) struct Flow {
     last_words: bool,
     failed: bool,
     urgent: bool,
-    urgent_inline: bool,
 }
 
 impl Flow {
-    /// `urgent_inline`: whether the source's socket has `SO_OOBINLINE`.
-    pub(crate) fn new(urgent_inline: bool) -> Flow {
+    pub(crate) fn new() -> Flow {
         Flow {
             read: 0,
             held: None,
@@ -71,7 +69,6 @@ impl Flow {
             last_words: false,
             failed: false,
             urgent: false,
-            urgent_inline,
         }
     }
 
@@ -260,16 +257,16 @@ impl Flow {
 
     /// Passes the urgent byte at the mark on as urgent.
     fn pass_urgent(&mut self, source: BorrowedFd<'_>, sink: BorrowedFd<'_>) -> Option<Pumped> {
-        let flags = if self.urgent_inline { RecvFlags::empty() } else { RecvFlags::OOB };
         let mut byte = [0u8; 1];
-        match recv(source, &mut byte[..], flags) {
+        match recv(source, &mut byte[..], RecvFlags::empty()) {
             Ok((1, _)) => {}
             // The mark is announced, but its byte is still on its way.
             Err(Errno::AGAIN) => return Some(Pumped::Waiting),
             Err(Errno::INTR) => return None,
-            Ok(_) | Err(_) => {
-                self.urgent = false;
-                return None;
+            Err(error) => return Some(Pumped::SourceBroke(error)),
+            Ok(_) => {
+                self.ended = true;
+                return Some(Pumped::Delivered);
             }
         }
         self.urgent = false;

@@ -200,8 +200,13 @@ impl Worker {
         if error == Errno::TIMEDOUT {
             return self.step(key, Event::Vanished(side));
         }
-        if pair.broken.replace(side).is_none() {
-            self.pump(key, side);
+        match pair.broken.replace(side) {
+            None => self.pump(key, side),
+            Some(_) => {
+                // Nobody is left to deliver anything to.
+                pair.broken = Some(Side::Node);
+                self.step(key, Event::Reset(Side::Client));
+            }
         }
     }
 
@@ -280,12 +285,18 @@ impl Worker {
         let Some(pair) = self.table.get_mut(key) else { return };
         let Some(route) = &pair.route else { return };
         let held = pair.held();
-        pair.node = None;
+        if let Some(node) = pair.node.take()
+            && pair.to_node.delivered() > 0
+        {
+            // Half a request must not look like a whole one to the node that did not answer it.
+            reset_at_close(&node);
+        }
         pair.broken = None;
         pair.attempt = pair.attempt.wrapping_add(1);
         pair.node_tuned = Default::default();
         pair.to_node.rewind();
-        pair.to_client = crate::relay::Flow::new(false);
+        pair.counted = [0; 2];
+        pair.to_client = crate::relay::Flow::new();
         if route.cluster.limits.replay_unanswered && !pair.to_node.can_replay() {
             pair.to_node.keep_for_replay();
         }
@@ -429,7 +440,11 @@ const LINGER_ROUND: std::time::Duration = std::time::Duration::from_millis(10);
 const LINGER_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Whether bytes for the side are still on their way: held by us, or not acknowledged by its kernel.
+/// None are to a side that is gone itself.
 fn undelivered(pair: &mut Pair, side: Side) -> bool {
+    if pair.broken == Some(side) || pair.flow_from(side).failed() {
+        return false;
+    }
     let held = pair.flow_from(other(side)).held() > 0;
     held || pair
         .socket(side)
@@ -438,11 +453,15 @@ fn undelivered(pair: &mut Pair, side: Side) -> bool {
 
 /// Makes the closing of both sockets a reset, so that nobody takes it for a clean end.
 fn reset_on_close(pair: &Pair) {
-    let now = Some(std::time::Duration::ZERO);
-    let _ = sockopt::set_socket_linger(&pair.client, now);
+    reset_at_close(&pair.client);
     if let Some(node) = &pair.node {
-        let _ = sockopt::set_socket_linger(node, now);
+        reset_at_close(node);
     }
+}
+
+fn reset_at_close(socket: impl AsFd) {
+    // It fails only where there is no connection any more.
+    let _ = sockopt::set_socket_linger(socket, Some(std::time::Duration::ZERO));
 }
 
 /// Small writes leave at once; set before the second write, since one write needs it not.
