@@ -65,7 +65,7 @@ def test_json_is_the_operations_answer(
     [
         (
             ["status"],
-            ["draining (file: available)", "5 (file: 1)", "down (refused), retry in 1.5s", "4.8 MiB"],
+            ["draining (file: available)", "5 (file: 1)", "down (refused)", "4.8 MiB"],
         ),
         (["sessions"], ["192.0.2.7:4000", "web/a", "5.0s", "1 session shown, 2 open in all"]),
         (["explain"], ["b refused, so a", "failed: refused", "draining", "and 2 more"]),

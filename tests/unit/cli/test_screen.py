@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protobalance.cli.screen import quantities
 from protobalance.cli.screen.ink import Ink, cut, harmless, width
-from protobalance.cli.screen.table import table
+from protobalance.cli.screen.table import table, too_many, too_narrow
 
 PLAIN, COLOURED = Ink(coloured=False), Ink(coloured=True)
 CELLS = st.lists(st.lists(st.text("abc1.", max_size=8), min_size=3, max_size=3), min_size=1, max_size=5)
@@ -31,6 +31,22 @@ def test_numbers_are_set_to_the_right_and_empty_columns_are_left_out() -> None:
         "a         1",
         "bcd     100",
     ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "gone"),
+    [(None, []), (16, []), (15, ["rate"]), (10, ["rate"]), (9, ["rate", "size"]), (1, ["rate", "size"])],
+)
+def test_a_narrow_terminal_goes_without_what_can_be_spared(columns: int | None, gone: list[str]) -> None:
+    heads, rows = ("name", ">size", "never", ">rate"), [("abcd", "1", "", "5/s"), ("a", "22", "", "10/s")]
+    ink = Ink(coloured=False, columns=columns)
+    left_out = too_many(heads, rows, ink, indent="", spare=("never", "rate", "size"))
+    assert left_out == gone
+    shown = table(heads, rows, ink, indent="", without=left_out)
+    assert all(name not in shown[0] for name in gone)
+    assert too_narrow(left_out, ink) == ([f"no room for: {', '.join(gone)}"] if gone else [])
+    if columns and columns > 8:
+        assert max(map(width, shown)) <= columns
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Colour, or none. What a colour says is always said by a word as well."""
+"""What the output can show: colours or none, and how many columns. What a colour says is always said by a
+word as well.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,12 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """SGR colours (ECMA-48) where `coloured`, the plain words elsewhere."""
+    """SGR colours (ECMA-48) where `coloured`, the plain words elsewhere. `columns`: a terminal's width, or
+    `None` where nothing wraps, as in a file or a pipe.
+    """
 
     coloured: bool
+    columns: int | None = None
 
     def green(self, words: str) -> str:
         return self._in(32, words)

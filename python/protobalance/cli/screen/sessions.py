@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from protobalance.cli.screen.ink import Ink, harmless
 from protobalance.cli.screen.quantities import plural, size, span
-from protobalance.cli.screen.table import table
+from protobalance.cli.screen.table import table, too_many, too_narrow
 from protobalance.control.answers import SessionList
 
 HEADS = ("client", "listener", "node", "phase", ">age", ">idle", ">to node", ">to client", ">attempts")
+# What a narrow terminal goes without, first to last.
+SPARE = ("attempts", "listener", "phase", "age", "to client")
 
 
 def page(listed: SessionList, ink: Ink) -> list[str]:
@@ -26,4 +28,5 @@ def page(listed: SessionList, ink: Ink) -> list[str]:
         for session in listed.sessions
     ]
     shown = f"{plural(len(rows), 'session')} shown, {listed.active} open in all"
-    return [*table(HEADS, rows, ink, indent=""), shown]
+    gone = too_many(HEADS, rows, ink, indent="", spare=SPARE)
+    return [*table(HEADS, rows, ink, indent="", without=gone), *too_narrow(gone, ink), shown]

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from protobalance.cli.screen.ink import Ink, harmless
 from protobalance.cli.screen.quantities import plural, rate, size, span
-from protobalance.cli.screen.table import table
+from protobalance.cli.screen.table import table, too_many, too_narrow
 from protobalance.control.answers import ClusterStatus, ListenerStatus, NodeStatus, Status
 
 NODE_HEADS = (
     "node", "address", "state", "health", ">weight", ">active", ">opened", ">failed",
     ">new", ">to node", ">to client", ">traffic", ">connect", ">load",
+)  # fmt: skip
+# What a narrow terminal goes without, first to last: never a node's state, health and open sessions.
+SPARE = (
+    "connect", "to client", "to node", "opened", "traffic", "new", "address", "load", "weight", "failed",
 )  # fmt: skip
 LISTENER_HEADS = ("listener", "on", "cluster", ">active", ">opened", ">unserved")
 
@@ -22,10 +26,12 @@ def page(status: Status, ink: Ink) -> list[str]:
     """The lines of the whole page."""
     lines = [_summary(status, ink), *_troubles(status, ink), ""]
     lines += table(LISTENER_HEADS, [_listener(listener) for listener in status.listeners], ink, indent="")
+    nodes = {cluster.name: [_node(node, ink) for node in cluster.nodes] for cluster in status.clusters}
+    # The same for all clusters, so that they compare.
+    gone = too_many(NODE_HEADS, [row for rows in nodes.values() for row in rows], ink, spare=SPARE)
     for cluster in status.clusters:
-        lines += ["", _cluster(cluster, ink)]
-        lines += table(NODE_HEADS, [_node(node, ink) for node in cluster.nodes], ink)
-    return lines
+        lines += ["", _cluster(cluster, ink), *table(NODE_HEADS, nodes[cluster.name], ink, without=gone)]
+    return lines + too_narrow(gone, ink)
 
 
 def _summary(status: Status, ink: Ink) -> str:
@@ -33,8 +39,8 @@ def _summary(status: Status, ink: Ink) -> str:
     words = [
         f"{ink.bold('protobalance')} {status.version} {state}",
         f"pid {status.pid}, up {span(status.uptime_ms)}",
-        f"generation {status.generation} of {harmless(status.source)} ({status.digest})",
         f"{plural(status.active, 'session')} of {status.max_sessions}",
+        f"generation {status.generation} of {harmless(status.source)} ({status.digest})",
     ]
     return "; ".join(words)
 
@@ -54,7 +60,7 @@ def _troubles(status: Status, ink: Ink) -> list[str]:
         for problem in status.name_problems
     ]
     if status.session_log.dropped:
-        troubles.append(ink.yellow(f"! session log: {status.session_log.dropped} records dropped"))
+        troubles.append(ink.yellow(f"! session log: {plural(status.session_log.dropped, 'record')} dropped"))
     return troubles + [ink.yellow(harmless(f"! {warning}")) for warning in status.warnings]
 
 
@@ -81,7 +87,7 @@ def _node(node: NodeStatus, ink: Ink) -> tuple[str, ...]:
     removed = node.removed
     return (
         harmless(node.name),
-        harmless(node.address or f"{node.file_address} (unresolved)"),
+        harmless(node.address or node.file_address),
         "leaving" if removed else node_state(node, ink),
         "" if removed else node_health(node, ink),
         "" if removed else _beside(str(node.weight), str(node.file_weight)),
@@ -109,11 +115,16 @@ def in_state_colour(node: NodeStatus, ink: Ink, words: str) -> str:
 
 
 def node_health(node: NodeStatus, ink: Ink) -> str:
-    """What is observed of it, in its colour."""
+    """What is observed of it, in its colour. One that takes no clients is not tried either."""
+    if not node.address:
+        return ink.red("unresolved")
     if node.health == "up":
         return ink.green("up")
     reason = f" ({harmless(node.down_reason)})" if node.down_reason else ""
-    return ink.red(f"{node.health}{reason}, retry in {span(node.retry_in_ms)}")
+    if node.admin_state != "available":
+        return ink.red(f"{node.health}{reason}")
+    trial = f"retry in {span(node.retry_in_ms)}" if node.retry_in_ms else "retry is due"
+    return ink.red(f"{node.health}{reason}, {trial}")
 
 
 def _beside(value: str, file_value: str) -> str:
