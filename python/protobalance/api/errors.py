@@ -11,6 +11,7 @@ from protobalance.config import ConfigError
 from protobalance.config import Problem as ConfigProblem
 from protobalance.control import answers_of_config
 from protobalance.control.answers import Problem
+from protobalance.control.counted import plural
 from protobalance.control.refusal import Kind, Refused
 
 Code = Literal["unknown", "invalid", "conflict", "engine", "stopped", "malformed", "too-large", "internal"]
@@ -69,7 +70,7 @@ def refusal_of(error: Exception) -> tuple[int, ErrorAnswer]:
 def _of_config(found: Sequence[ConfigProblem]) -> ErrorAnswer:
     return ErrorAnswer(
         "invalid",
-        f"the configuration has {len(found)} error{'' if len(found) == 1 else 's'}",
+        f"the configuration has {plural(len(found), 'error')}",
         found[0].file if found else "",
         "nothing was changed; repair it and try again",
         [answers_of_config.problem(problem) for problem in found],

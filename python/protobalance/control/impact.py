@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from protobalance.config.model import Config
 from protobalance.control.answers import Impact
+from protobalance.control.counted import plural, sessions_go
 from protobalance.control.in_force import InForce
 from protobalance.control.report import NodeReport, Snapshot
 
@@ -30,7 +31,7 @@ def _nodes(before: InForce, after: InForce, snapshot: Snapshot) -> Iterator[Impa
 
 def _node(before: InForce, after: InForce, cluster_name: str, report: NodeReport) -> Impact | None:
     subject = f"node {cluster_name}/{report.name}"
-    sessions = _sessions(report.active)
+    sessions = sessions_go(report.active)
     cluster = after.config.clusters.get(cluster_name)
     node = None if cluster is None else cluster.nodes.get(report.name)
     if cluster is None or node is None:
@@ -40,7 +41,9 @@ def _node(before: InForce, after: InForce, cluster_name: str, report: NodeReport
     state = after.admin_state(cluster, node)
     if state != report.admin_state:
         if state == "offline":
-            return Impact(subject, report.active, 0, f"{subject} goes offline: ends {_plain(report.active)}")
+            return Impact(
+                subject, report.active, 0, f"{subject} goes offline: ends {plural(report.active, 'session')}"
+            )
         if state == "draining":
             return Impact(
                 subject, 0, report.active, f"{subject} drains; {sessions} on until they end by themselves"
@@ -58,7 +61,7 @@ def _listeners(before: InForce, after: InForce, snapshot: Snapshot) -> Iterator[
         if old is None or not report.active:
             continue
         subject = f"listener {report.name}"
-        sessions = _sessions(report.active)
+        sessions = sessions_go(report.active)
         new = after.config.listeners.get(report.name)
         if new is None:
             yield Impact(subject, 0, report.active, f"{subject} closes; {sessions} on")
@@ -78,11 +81,3 @@ def _address(config: Config, cluster_name: str, node_name: str) -> str:
     cluster = config.clusters.get(cluster_name)
     node = None if cluster is None else cluster.nodes.get(node_name)
     return "" if node is None else node.address
-
-
-def _sessions(count: int) -> str:
-    return f"{_plain(count)} {'goes' if count == 1 else 'go'}"
-
-
-def _plain(count: int) -> str:
-    return f"{count} session{'' if count == 1 else 's'}"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from protobalance import config as configuration
 from protobalance.config import Config, ConfigError
+from protobalance.control.counted import plural, sessions_go
 from protobalance.control.refusal import Refused
 from protobalance.control.running import Surroundings
 from protobalance.control.supervisor import Supervisor
@@ -95,7 +96,7 @@ class _Process:
     async def run(self, load_admin: Callable[[], Admin]) -> None:
         import asyncio  # noqa: PLC0415 - the law of this file
 
-        from protobalance.control.background import Background  # noqa: PLC0415
+        from protobalance.control.background import Background  # noqa: PLC0415 - the same
 
         loop = asyncio.get_running_loop()
         self._listen_to_signals(loop)
@@ -163,7 +164,8 @@ class _Process:
         told = began
         active = await asyncio.to_thread(self._supervisor.drain)
         if active:
-            self._log.info(f"{active} sessions go on for at most {grace:g} s; another signal ends them now")
+            said = f"{sessions_go(active)} on for at most {grace:g} s"
+            self._log.info(f"{said}; another signal ends {'it' if active == 1 else 'them'} now")
         while active and not self._now_asked.is_set() and time.monotonic() - began < grace:
             try:
                 async with asyncio.timeout(LOOK_EVERY):
@@ -173,8 +175,9 @@ class _Process:
             active = self._supervisor.drain()
             if active and time.monotonic() - told >= PROGRESS_EVERY:
                 told = time.monotonic()
-                self._log.info(f"{active} sessions left")
-                self._manager.tell(STATUS=f"draining, {active} sessions left")
+                left = f"{plural(active, 'session')} left"
+                self._log.info(left)
+                self._manager.tell(STATUS=f"draining, {left}")
         if active:
             why = "asked to" if self._now_asked.is_set() else f"{grace:g} s are over"
-            self._log.warning(f"ending {active} sessions: {why}")
+            self._log.warning(f"ending {plural(active, 'session')}: {why}")

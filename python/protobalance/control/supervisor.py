@@ -37,6 +37,7 @@ from protobalance.control.answers import (
 )
 from protobalance.control.answers_of_config import differences, problem, said
 from protobalance.control.chronicle import Subscriber
+from protobalance.control.counted import plural
 from protobalance.control.impact import impact
 from protobalance.control.in_force import InForce
 from protobalance.control.refusal import Refused
@@ -337,7 +338,7 @@ class Supervisor:
             lines = [said(change) for change in preview.changes]
             lines += [note.sentence for note in preview.overrides]
             count = len(preview.changes)
-            summary = f"{source}: {count} change{'' if count == 1 else 's'}"
+            summary = f"{source}: {plural(count, 'change')}"
             lines += [each.sentence for each in preview.impact]
             self._tell("apply", "configuration", summary, by=by, transaction=transaction, details=lines)
         return ApplyResult(

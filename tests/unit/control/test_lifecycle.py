@@ -99,7 +99,7 @@ def test_grace_is_bounded(world: World) -> None:
 
     world.path.write_text("")
     run(world, script, 'grace = "1ms"\n' + FILE)
-    assert said(world, "ending 1 sessions: 0.001 s are over")
+    assert said(world, "ending 1 session: 0.001 s are over")
 
 
 def test_hangup_applies_the_file_or_says_why_not(world: World) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from protobalance.cli.screen.ink import Ink, width
-from protobalance.cli.screen.quantities import plural
 from protobalance.cli.screen.status import in_state_colour, node_health
 from protobalance.cli.screen.table import table
 from protobalance.control.answers import NodeStatus
+from protobalance.control.counted import plural
 
 BAR, MIN_BAR = 40, 8  # columns of the longest bar
 GAP = 2  # columns before it

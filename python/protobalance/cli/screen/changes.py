@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from protobalance.cli.screen.ink import Ink, harmless
-from protobalance.cli.screen.quantities import plural
 from protobalance.control.answers import ApplyResult, Change, Impact, OverrideNote, PlanResult
+from protobalance.control.counted import plural
 
 
 def plan_page(plan: PlanResult, ink: Ink) -> list[str]:

@@ -43,8 +43,3 @@ def rate(per_second: float) -> str:
 def moment(at: float) -> str:
     """Unix time in this machine's time zone, to the second."""
     return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def plural(count: int, thing: str) -> str:
-    """`1 session`, `2 sessions`."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

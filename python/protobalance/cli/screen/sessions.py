@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from protobalance.cli.screen.ink import Ink, harmless
-from protobalance.cli.screen.quantities import plural, size, span
+from protobalance.cli.screen.quantities import size, span
 from protobalance.cli.screen.table import table, too_many, too_narrow
 from protobalance.control.answers import SessionList
+from protobalance.control.counted import plural
 
 HEADS = ("client", "listener", "node", "phase", ">age", ">idle", ">to node", ">to client", ">attempts")
 # What a narrow terminal goes without, first to last.

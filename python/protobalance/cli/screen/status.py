@@ -7,9 +7,10 @@ file's value beside it.
 from __future__ import annotations
 
 from protobalance.cli.screen.ink import Ink, harmless
-from protobalance.cli.screen.quantities import plural, rate, size, span
+from protobalance.cli.screen.quantities import rate, size, span
 from protobalance.cli.screen.table import table, too_many, too_narrow
 from protobalance.control.answers import ClusterStatus, ListenerStatus, NodeStatus, Status
+from protobalance.control.counted import plural
 
 NODE_HEADS = (
     "node", "address", "state", "health", ">weight", ">active", ">opened", ">failed",

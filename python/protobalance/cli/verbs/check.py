@@ -12,11 +12,11 @@ from protobalance.cli.options import add_json
 from protobalance.cli.screen import terminal
 from protobalance.cli.screen.changes import warning_lines
 from protobalance.cli.screen.problems import problem_lines
-from protobalance.cli.screen.quantities import plural
 from protobalance.config import ConfigError, load
 from protobalance.config.advice import advise
 from protobalance.control import answers_of_config
 from protobalance.control.answers import CheckResult
+from protobalance.control.counted import plural
 
 EXAMPLE = "protobalance check protobalance.toml"
 
