@@ -42,7 +42,7 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         value: object = _version()
     elif name in _HOMES:
-        from importlib import import_module  # noqa: PLC0415
+        from importlib import import_module  # noqa: PLC0415 - only for who asks
 
         value = getattr(import_module(_HOMES[name]), name)
     else:

@@ -87,11 +87,10 @@ class Client:
             connection.close()
 
     def _nobody_there(self, error: OSError) -> NoReturn:
-        what = (
-            "there is no such socket"
-            if isinstance(error, FileNotFoundError)
-            else "nobody listens there any more"
-        )
+        if isinstance(error, FileNotFoundError):
+            what = "there is no such socket"
+        else:
+            what = "nobody listens there any more" if self.path.is_socket() else "this is no socket"
         raise CommandFailed(
             f"no balancer is running at {self.path}: {what}",
             "start one with: protobalance run FILE",

@@ -18,6 +18,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code."""
+    if sys.stdout is None:  # closed by the caller (`>&-`): nobody wants to read
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the process ends
     try:
         arguments = parser.parse(sys.argv[1:] if argv is None else argv)
         code: int = arguments.run(arguments)
@@ -28,7 +30,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (`head`, a pager) has seen enough. What is still buffered must not fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_the_rest()  # the reader (`head`, a pager) has seen enough
         return DONE
+    except OSError as error:
+        if not _is_stuck():
+            raise
+        _forget_the_rest()
+        print(f"protobalance: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        return REFUSED
     return code
+
+
+def _is_stuck() -> bool:
+    """Whether it is standard output that failed, and not something of ours: then it fails again."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _forget_the_rest() -> None:
+    """What is still buffered must not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

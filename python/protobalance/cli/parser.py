@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from collections.abc import Sequence
 from types import ModuleType
+
+from protobalance.control.refusal import nearest
 
 VERBS = {
     "run": "run a balancer in the foreground",
@@ -34,7 +37,15 @@ def verb_module(name: str) -> ModuleType:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, `run` among them: the function to call with them. Exits with 2 on wrong usage."""
     wanted = next((word for word in argv if not word.startswith("-")), None)
-    return build([wanted] if wanted in VERBS else []).parse_args(argv)
+    parser = build([wanted] if wanted in VERBS else [])
+    if not argv:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    if wanted is not None and wanted not in VERBS:
+        meant = nearest(wanted, list(VERBS))
+        remedy = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(VERBS)}"
+        parser.error(f"there is no command {wanted!r}; {remedy}")
+    return parser.parse_args(argv)
 
 
 def build(loaded: Sequence[str]) -> argparse.ArgumentParser:
@@ -76,7 +87,7 @@ def actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 class _Version(argparse.Action):
     """Prints the version; the package is asked only then."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:  # noqa: A002 - argparse's own name
         super().__init__(option_strings, dest=dest, nargs=0, help=help, default=argparse.SUPPRESS)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:

@@ -145,10 +145,21 @@ def _parsed(wish: Wish) -> tuple[Config, str, Path | None]:
             return wish, "program", None
         case Path():
             return configuration.load(wish), str(wish), wish
+        case str() if _is_a_name(wish):
+            raise TypeError(f"{wish!r} is no TOML text; a file is given as pathlib.Path({wish!r})")
         case str():
             return configuration.loads(wish, "program"), "program", None
-        case _:
+        case Mapping():
             return configuration.from_mapping(wish, "program"), "program", None
+        case _:
+            raise TypeError(
+                f"{wish!r} is no configuration: give a mapping, TOML text, a pathlib.Path or a Config"
+            )
+
+
+def _is_a_name(text: str) -> bool:
+    """Whether a text can only be meant as a file's name: no TOML is one line that ends like this."""
+    return text.endswith(".toml") and not {"\n", "=", "#"} & set(text)
 
 
 def _needs_loop(config: Config) -> bool:
@@ -180,7 +191,7 @@ class _LoopThread:
         self._thread.join()
 
     def _run(self, supervisor: Supervisor) -> None:
-        from protobalance.control.background import Background  # noqa: PLC0415
+        from protobalance.control.background import Background  # noqa: PLC0415 - needs asyncio, see above
 
         async def main() -> None:
             background = Background(supervisor)

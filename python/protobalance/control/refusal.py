@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 Kind = Literal["unknown", "invalid", "conflict", "engine", "stopped"]
@@ -29,13 +29,20 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
 
 
 def unknown(kind_of_thing: str, name: str, known: Iterable[str]) -> Refused:
-    """The refusal of a name that is not there, with the nearest one that is."""
+    """The refusal of a name that is not there, with the one that was meant, or with those that are there."""
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if near:
-        remedy = f"did you mean {near[0]!r}?"
+    meant = nearest(name, names)
+    if meant:
+        remedy = f"did you mean {meant!r}?"
     elif names:
         remedy = f"there are: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
     else:
         remedy = "there are none"
     return Refused("unknown", f"there is no {kind_of_thing} {name!r}", "", remedy)
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """The one name that is nearer than all others; empty where guessing would be a draw, or far off."""
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    likeness = [difflib.SequenceMatcher(None, one, name).ratio() for one in near]
+    return "" if not near or likeness[1:] == likeness[:1] else near[0]

@@ -51,4 +51,4 @@ class Transactions:
                 "use a new id for a new request",
             )
         # The request's first part names the operation, so the answer's type is the same as before.
-        return msgspec.structs.replace(first_answer, replayed=True)  # type: ignore[return-value]
+        return msgspec.structs.replace(first_answer, replayed=True)  # type: ignore[return-value]  # see above

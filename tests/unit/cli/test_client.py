@@ -115,6 +115,12 @@ def test_where_nobody_listens_it_says_so_at_once(tmp_path: Path) -> None:
     assert paused == []
 
 
+def test_a_file_that_is_no_socket_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandFailed, match="this is no socket"):
+        Client(tmp_path / "file").ask(status.OPERATION, status.StatusQuestion())
+
+
 def test_a_refusal_comes_as_its_sentence(rig: Rig) -> None:
     order = set_node.SetNodeOrder(cluster="web", node="zz", clear=True)
     with pytest.raises(CommandFailed, match="no node 'web/zz'"):

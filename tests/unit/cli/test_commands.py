@@ -234,6 +234,46 @@ def test_a_reader_that_has_seen_enough_is_no_error(rig: Rig) -> None:
     assert done.returncode == 0
 
 
+def test_an_output_that_is_full_is_said() -> None:
+    program = [sys.executable, "-m", "protobalance", "schema"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == "protobalance: standard output cannot be written: No space left on device\n"
+    assert done.returncode == 1
+
+
+def test_an_output_that_is_closed_is_no_error() -> None:
+    program = [sys.executable, "-m", "protobalance", "schema"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_a_fault_of_ours_is_not_blamed_on_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(_arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parser.verb_module("schema"), "run", failing)
+    with pytest.raises(OSError, match="No space"):
+        main(["schema"])
+
+
+def test_a_slip_of_the_pen_is_told_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["stauts", "--json"])
+    assert ended.value.code == 2
+    assert "there is no command 'stauts'; did you mean 'status'?" in capsys.readouterr().err
+
+
+def test_without_a_word_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    said = capsys.readouterr().err
+    assert all(verb in said for verb in parser.VERBS)
+
+
 def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_arguments: object) -> int:
         raise KeyboardInterrupt

@@ -43,6 +43,14 @@ def test_what_is_wrong_is_told_and_nothing_started(world: World) -> None:
     assert world.engines == []
 
 
+@pytest.mark.parametrize(
+    ("wish", "said"), [(None, "no configuration"), (8080, "no configuration"), ("web.toml", "pathlib.Path")]
+)
+def test_what_is_no_configuration_is_told_what_would_be(world: World, wish: object, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        Balancer(wish, surroundings=world.surroundings())  # type: ignore[arg-type]  # that is the point
+
+
 def test_a_wrong_name_is_refused_with_the_nearest(world: World) -> None:
     with Balancer(FILE, surroundings=world.surroundings()) as balancer:
         with pytest.raises(Refused, match="did you mean 'web'"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -18,6 +20,7 @@ from protobalance.cli.demo.traffic import Traffic
 from protobalance.control.balancer import Balancer
 
 NAMES = ("a", "b", "c")
+COMMAND = "protobalance"
 PACE = 3.2  # seconds an act lasts
 PACE_ONCE = 1.8
 CONFIGURATION = """\
@@ -56,7 +59,8 @@ async def perform(*, once: bool) -> None:
         stage.say("", stage.ink.bold(verdict(cast)))
         if not once:
             stage.say("", *invitation(port, socket, file), "")
-            await stage.show(math.inf)
+            with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is how it is meant to end
+                await stage.show(math.inf)
 
 
 @contextlib.asynccontextmanager
@@ -81,6 +85,7 @@ def invitation(port: int, socket: Path, file: Path) -> list[str]:
     return [
         "It stays up until Ctrl-C. Try, in another terminal:",
         "",
+        *_way_to_the_command(),
         f"  export PROTOBALANCE_SOCKET={socket}",
         f"  curl http://127.0.0.1:{port}/",
         "  protobalance status",
@@ -89,3 +94,10 @@ def invitation(port: int, socket: Path, file: Path) -> list[str]:
         "  protobalance explain 127.0.0.1",
         f"  edit {file}, then: protobalance plan; protobalance apply",
     ]
+
+
+def _way_to_the_command() -> list[str]:
+    """`make demo` runs it from a virtual environment that the other terminal need not know."""
+    folder = Path(sys.executable).parent
+    here = (folder / COMMAND).exists() and shutil.which(COMMAND) is None
+    return [f"  export PATH={folder}:$PATH"] if here else []

@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if bool(values) == arguments.clear:
         arguments.usage_error("give a state, weight=N, or --clear alone")
     cluster, node = arguments.node
+    # The parser has let through nothing but a state and a weight.
     order = set_node.SetNodeOrder(cluster=cluster, node=node, clear=arguments.clear, **values)  # type: ignore[arg-type]
     return answer.show(arguments, set_node.OPERATION, order, _page)
 
