@@ -34,9 +34,12 @@ pub struct Affinity {
     pub prefix_v6: u8,
     /// What happens after a failover.
     pub on_failover: OnFailover,
-    /// The table's number for each node of the plan, by node index.
+    /// The table's number for each node of the plan, by node index; `NO_ID` for one without.
     pub ids: Box<[u16]>,
 }
+
+/// The number of a node that the table has no number for: never stored, never found.
+pub const NO_ID: u16 = u16::MAX;
 
 impl Affinity {
     /// The home of a client that comes now, if it has one in this plan. `unix_now` in seconds.
@@ -54,7 +57,7 @@ impl Affinity {
     /// Notes that the client was given to `node`, and seen now. Costs no write where that is
     /// already known to the second.
     pub fn remember(&self, client: IpAddr, node: NodeIndex, unix_now: u32) {
-        if let Some(id) = self.ids.get(usize::from(node)) {
+        if let Some(id) = self.ids.get(usize::from(node)).filter(|id| **id != NO_ID) {
             self.table.put(self.key(client), *id, unix_now, self.idle_seconds());
         }
     }
@@ -65,7 +68,7 @@ impl Affinity {
     }
 
     fn index_of(&self, id: u16) -> Option<NodeIndex> {
-        self.ids.iter().position(|known| *known == id).map(|index| index as NodeIndex)
+        self.ids.iter().position(|known| *known == id && id != NO_ID).map(|index| index as NodeIndex)
     }
 
     fn key(&self, client: IpAddr) -> ClientKey {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
 
-use protobalance_core::affinity::{Memory, Table, words_for};
+use protobalance_core::affinity::{Memory, NO_ID, Table, words_for};
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 
 use crate::error::{EngineError, ErrorKind};
@@ -23,8 +23,6 @@ const MAGIC: u64 = u64::from_be_bytes(*b"PBAFFIN1");
 const HEADER_WORDS: usize = 512;
 const NAME_WORDS: usize = 32 * 1024;
 const NAME_BYTES: usize = NAME_WORDS * 8;
-/// The table's number for a node whose name found no room: never stored, never found.
-pub(crate) const NO_ID: u16 = u16::MAX;
 
 /// The header's words.
 mod word {
@@ -106,8 +104,14 @@ impl AffinityStore {
         fallocate(&file, FallocateFlags::empty(), 0, size).map_err(|error| refused(error.into()))?;
         let mapped = MappedWords::map(&file, words).map_err(|error| refused(error.into()))?;
         let mapping = Arc::new(Mapping { words: mapped, _locked: file });
-        let key = mapping.adopt(capacity).map_err(refused)?;
-        let (known, bytes) = mapping.names();
+        let (known, bytes) = match mapping.names().filter(|_| mapping.is_of(capacity)) {
+            Some(names) => names,
+            None => {
+                mapping.begin_anew(capacity).map_err(refused)?;
+                (Vec::new(), 0)
+            }
+        };
+        let key = mapping.key();
         let table = Arc::new(Table::new(Box::new(TablePart(Arc::clone(&mapping))), key));
         // Opening looked at every slot; only those of clients that come are needed from here on.
         mapping.words.release_pages();
@@ -115,7 +119,8 @@ impl AffinityStore {
         Ok(AffinityStore { table, capacity, path: Some(path.to_owned()), names })
     }
 
-    /// The table's number for a node, given for good at the first call.
+    /// The table's number for a node, given for good at the first call; `NO_ID` once there is no room
+    /// for its name.
     pub(crate) fn id(&self, name: &str) -> u16 {
         let mut names = unpoisoned(&self.names);
         if let Some(id) = names.known.iter().position(|known| **known == *name) {
@@ -135,45 +140,54 @@ impl AffinityStore {
 }
 
 impl Mapping {
-    /// The file's key; begins the file anew unless it is what we would have written.
-    fn adopt(&self, capacity: u64) -> std::io::Result<[u8; 16]> {
-        let header = &self.words[..HEADER_WORDS];
-        if header[word::MAGIC].load(Relaxed) != MAGIC || header[word::CAPACITY].load(Relaxed) != capacity {
-            for word in self.words.iter() {
-                // Untouched pages stay untouched: a new file costs no memory until it is used.
-                if word.load(Relaxed) != 0 {
-                    word.store(0, Relaxed);
-                }
-            }
-            let key = random_key()?;
-            for (place, half) in key.chunks_exact(8).enumerate() {
-                let half = half.try_into().unwrap_or_default();
-                header[word::KEY + place].store(u64::from_ne_bytes(half), Relaxed);
-            }
-            header[word::CAPACITY].store(capacity, Relaxed);
-            header[word::MAGIC].store(MAGIC, Release);
-        }
-        let mut key = [0; 16];
-        key[..8].copy_from_slice(&header[word::KEY].load(Relaxed).to_ne_bytes());
-        key[8..].copy_from_slice(&header[word::KEY + 1].load(Relaxed).to_ne_bytes());
-        Ok(key)
+    /// Whether it is a table of this capacity.
+    fn is_of(&self, capacity: u64) -> bool {
+        self.words[word::MAGIC].load(Relaxed) == MAGIC && self.words[word::CAPACITY].load(Relaxed) == capacity
     }
 
-    /// The names and the bytes they take. Whatever does not read as names ends the list.
-    fn names(&self) -> (Vec<Box<str>>, usize) {
+    fn begin_anew(&self, capacity: u64) -> std::io::Result<()> {
+        for word in self.words.iter() {
+            // Untouched pages stay untouched: a new file costs no memory until it is used.
+            if word.load(Relaxed) != 0 {
+                word.store(0, Relaxed);
+            }
+        }
+        let key = random_key()?;
+        for (place, half) in key.chunks_exact(8).enumerate() {
+            let half = half.try_into().unwrap_or_default();
+            self.words[word::KEY + place].store(u64::from_ne_bytes(half), Relaxed);
+        }
+        self.words[word::CAPACITY].store(capacity, Relaxed);
+        self.words[word::MAGIC].store(MAGIC, Release);
+        Ok(())
+    }
+
+    fn key(&self) -> [u8; 16] {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&self.words[word::KEY].load(Relaxed).to_ne_bytes());
+        key[8..].copy_from_slice(&self.words[word::KEY + 1].load(Relaxed).to_ne_bytes());
+        key
+    }
+
+    /// The names and the bytes they take; `None` if they are not all such as we write them. Entries
+    /// name their nodes by place, so a list that is not whole would send clients to others' homes.
+    fn names(&self) -> Option<(Vec<Box<str>>, usize)> {
         let count = self.words[word::NAMES].load(Relaxed);
         let region: Vec<u8> = self.words[HEADER_WORDS..HEADER_WORDS + NAME_WORDS]
             .iter()
             .flat_map(|word| word.load(Relaxed).to_ne_bytes())
             .collect();
-        let (mut names, mut at) = (Vec::new(), 0);
+        let (mut names, mut at) = (Vec::<Box<str>>::new(), 0);
         for _ in 0..count {
-            let Some(length) = region.get(at).map(|length| usize::from(*length)) else { break };
-            let Some(Ok(name)) = region.get(at + 1..at + 1 + length).map(std::str::from_utf8) else { break };
+            let length = region.get(at).map(|length| usize::from(*length))?;
+            let name = std::str::from_utf8(region.get(at + 1..at + 1 + length)?).ok()?;
+            if name.is_empty() || names.len() >= usize::from(NO_ID) {
+                return None;
+            }
             names.push(name.into());
             at += 1 + length;
         }
-        (names, at)
+        Some((names, at))
     }
 
     fn append_name(&self, at: usize, name: &str, count: u64) {
@@ -256,6 +270,30 @@ mod tests {
         let counts = std::fs::read_to_string("/proc/self/statm").expect("Linux says");
         let pages = counts.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number");
         pages * rustix::param::page_size()
+    }
+
+    #[test]
+    fn names_that_are_damaged_begin_the_file_anew() {
+        let folder = folder("damage");
+        let path = folder.join("web.table");
+        let name_region = HEADER_WORDS as u64 * 8;
+        let count = word::NAMES as u64 * 8;
+        // A name without letters, one that is no text, more names than there are, a count of anything.
+        let damages: [(u64, &[u8]); 4] =
+            [(name_region, &[0]), (name_region + 1, &[0xFF]), (count, &[3]), (count, &[0xFF; 8])];
+        for (at, damage) in damages {
+            let store = AffinityStore::in_file(&path, 10).expect("made");
+            assert_eq!((store.id("a"), store.id("b")), (0, 1));
+            drop(store);
+            let file = OpenOptions::new().write(true).open(&path).expect("there");
+            std::os::unix::fs::FileExt::write_all_at(&file, damage, at).expect("written");
+            drop(file);
+            let store = AffinityStore::in_file(&path, 10).expect("begun anew");
+            assert_eq!((store.id("b"), store.id("c")), (0, 1), "{at} {damage:?}");
+            drop(store);
+            std::fs::remove_file(&path).expect("removed");
+        }
+        std::fs::remove_dir_all(folder).expect("removed");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use protobalance_core::affinity::{Affinity, OnFailover};
@@ -37,6 +37,8 @@ pub(crate) struct Registry {
     clusters: HashMap<String, Arc<ClusterState>>,
     counts: HashMap<String, Arc<ListenerCounts>>,
     affinity: HashMap<String, Arc<AffinityStore>>,
+    /// Tables that left the plan. Sessions may hold them, and the locks of their files, for longer.
+    left_affinity: HashMap<String, Weak<AffinityStore>>,
     spec: Option<PlanSpec>,
     pub(crate) plan: Arc<Plan>,
 }
@@ -51,6 +53,7 @@ impl Registry {
             clusters: HashMap::new(),
             counts: HashMap::new(),
             affinity: HashMap::new(),
+            left_affinity: HashMap::new(),
             spec: None,
             plan: Arc::new(Plan::empty()),
         }
@@ -99,7 +102,10 @@ impl Registry {
         let current = &self.nodes;
         self.retired.extend(left.into_iter().filter(|(key, _)| !current.contains_key(key)));
         self.clusters = clusters;
-        self.affinity = affinity;
+        let left = std::mem::replace(&mut self.affinity, affinity);
+        self.left_affinity
+            .extend(left.iter().map(|(cluster, store)| (cluster.clone(), Arc::downgrade(store))));
+        self.left_affinity.retain(|_, store| store.strong_count() > 0);
         self.spec = Some(spec);
         let generation = self.plan.generation + 1;
         self.plan = Arc::new(Plan { generation, listeners, bound, routes });
@@ -318,11 +324,10 @@ impl Draft<'_> {
     /// The cluster's table: the one it has, if capacity and place are as before.
     fn store(&mut self, cluster: &str, wanted: &AffinitySpec) -> Result<Arc<AffinityStore>, EngineError> {
         let path = (!wanted.path.is_empty()).then(|| Path::new(&wanted.path));
-        let known = self.registry.affinity.get(cluster);
+        let left = || self.registry.left_affinity.get(cluster)?.upgrade();
+        let known = self.registry.affinity.get(cluster).cloned().or_else(left);
         let store = match (known, path) {
-            (Some(store), _) if store.capacity == wanted.capacity && store.path.as_deref() == path => {
-                Arc::clone(store)
-            }
+            (Some(store), _) if store.capacity == wanted.capacity && store.path.as_deref() == path => store,
             (Some(store), _) if store.path.as_deref() == path => {
                 let message = format!(
                     "capacity changes from {} to {} with a restart only",

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, Memory, OnFailover, Table, slots_for, words_for};
+use protobalance_core::affinity::{Affinity, Memory, NO_ID, OnFailover, Table, slots_for, words_for};
 use protobalance_core::hash::{ClientKey, Key};
 
 use crate::model::Random;
@@ -210,4 +210,19 @@ fn a_plan_knows_homes_among_its_own_nodes() {
 fn keys_are_distinct_enough() {
     let digests: HashSet<u64> = (0..100_000).map(|number| client(number).digest(&KEY)).collect();
     assert_eq!(digests.len(), 100_000);
+}
+
+#[test]
+fn a_node_without_a_number_is_nobodys_home() {
+    let affinity = Affinity {
+        table: Arc::new(Table::in_memory(10, KEY)),
+        idle: Duration::from_secs(60),
+        prefix_v4: 32,
+        prefix_v6: 128,
+        on_failover: OnFailover::Return,
+        ids: [NO_ID, NO_ID].into(),
+    };
+    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    affinity.remember(client, 1, NOW);
+    assert_eq!(affinity.home(client, NOW), None, "not even the first that has none either");
 }
