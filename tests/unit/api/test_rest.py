@@ -101,10 +101,10 @@ def test_a_bad_configuration_comes_back_with_every_problem(rig: Rig) -> None:
     ("kind", "status"), [("invalid", 422), ("conflict", 409), ("engine", 409), ("stopped", 503)]
 )
 def test_each_kind_of_refusal_has_its_status(rig: Rig, kind: object, status: int) -> None:
-    rig.supervisor.failure = Refused(kind, "the what", "the where", "the remedy")  # type: ignore[arg-type]
+    rig.supervisor.failure = Refused(kind, "the what", "the where", "the remedy")  # type: ignore[arg-type]  # a str
     answer = rig.request("GET", "/v1/status")
     assert answer.status == status
-    assert refusal(answer.body) == ErrorAnswer(kind, "the what", "the where", "the remedy")  # type: ignore[arg-type]
+    assert refusal(answer.body) == ErrorAnswer(kind, "the what", "the where", "the remedy")  # type: ignore[arg-type]  # a str
 
 
 def test_our_own_fault_is_logged_and_shows_nothing_of_the_inside(

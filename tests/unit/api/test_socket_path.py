@@ -23,7 +23,7 @@ def test_the_nearest_word_counts() -> None:
     user = 1000
     assert chosen_socket(environment=environment, user=user) == Path("/runtime/protobalance/admin.sock")
     assert chosen_socket(environment=environment, user=0) == Path("/run/protobalance/admin.sock")
-    assert chosen_socket(environment={}, user=NOBODY) == Path(f"/tmp/protobalance-{NOBODY}/admin.sock")  # noqa: S108
+    assert chosen_socket(environment={}, user=NOBODY) == Path(f"/tmp/protobalance-{NOBODY}/admin.sock")  # noqa: S108 - the rule
 
 
 def test_a_relative_path_is_made_absolute() -> None:

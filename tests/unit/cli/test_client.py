@@ -44,7 +44,7 @@ def flaky(path: Path, failures: int) -> Iterator[Flaky]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's own name
             pass
 
         def address_string(self) -> str:

@@ -42,6 +42,7 @@ def ratings(draw: st.DrawFn) -> LoadRating:
         | st.tuples(st.just("expression"), EXPRESSIONS)
     )
     spans_of_it = {"interval": draw(spans(100, 3_600_000)), "ttl": draw(spans(100, 86_400_000))}
+    # Drawn to fit each other, which types do not show.
     return LoadRating(**{form: value}, **draw(st.sampled_from([{}, spans_of_it])))  # type: ignore[arg-type]
 
 

@@ -30,7 +30,7 @@ def loop_threads() -> list[threading.Thread]:
 def test_every_form_of_configuration(world: World, form: str) -> None:
     world.path.write_text(FILE)
     wish = {"text": FILE, "mapping": MAPPING, "config": configuration.loads(FILE), "path": world.path}[form]
-    with Balancer(wish, surroundings=world.surroundings()) as balancer:  # type: ignore[arg-type]
+    with Balancer(wish, surroundings=world.surroundings()) as balancer:  # type: ignore[arg-type]  # each a Wish
         assert balancer.address("web") == ("127.0.0.1", 8080)
         assert balancer.addresses == {"web": [("127.0.0.1", 8080)]}
         assert loop_threads() == []

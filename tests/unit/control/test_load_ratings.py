@@ -27,7 +27,7 @@ def install() -> Iterator[Callable[[object], None]]:
     module = types.ModuleType("my_ratings")
 
     def put(function: object) -> None:
-        module.load = function  # type: ignore[attr-defined]
+        module.load = function  # type: ignore[attr-defined]  # made here
         sys.modules["my_ratings"] = module
 
     yield put

@@ -139,7 +139,7 @@ def test_a_wrong_name_is_refused_with_the_nearest(world: World, cluster: str, no
 def test_a_wrong_value_is_refused(world: World, values: dict[str, object]) -> None:
     supervisor = world.supervisor()
     with pytest.raises(Refused) as refused:
-        supervisor.set_node("web", "a", **values)  # type: ignore[arg-type]
+        supervisor.set_node("web", "a", **values)  # type: ignore[arg-type]  # wrong on purpose
     assert refused.value.kind == "invalid"
     assert len(world.engine.plans) == 1
 
