@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from peers import pbload
-from peers.joined import PATIENCE, accepted, listening
+from peers.joined import PATIENCE, accepted, listening, read_exactly
 from peers.process import wait_until
 from peers.wish import cluster, wish
 from protobalance import Balancer
@@ -109,7 +109,8 @@ def test_a_decision_tells_what_the_policy_compared_and_passed_over() -> None:
                 address = balancer.address("in")
                 client = stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
                 last = client.recv(3).decode().strip()
-            (decision, *_) = balancer.supervisor.running.engine.decisions("", "", 1)
+            engine, source = balancer.supervisor.running.engine, "{}:{}".format(*client.getsockname())
+            (decision,) = engine.decisions("", source, 9)
             (first, *others) = decision.candidates
             other = "n2" if last == "n1" else "n1"
             assert (decision.node, first.node, first.skipped, decision.nodes) == (last, last, "", 4)
@@ -135,8 +136,8 @@ def test_a_session_tells_how_many_bytes_went_each_way() -> None:
         accepted(server) as node,
     ):
         client.sendall(b"123")
-        assert node.recv(3, socket.MSG_WAITALL) == b"123"
+        assert read_exactly(node, 3) == b"123"
         node.sendall(b"12345")
-        assert client.recv(5, socket.MSG_WAITALL) == b"12345"
+        assert read_exactly(client, 5) == b"12345"
         (session,) = balancer.sessions().sessions
         assert (session.phase, session.bytes_to_node, session.bytes_to_client) == ("talking", 3, 5)

@@ -75,6 +75,14 @@ def exchange(client: socket.socket, node: socket.socket) -> None:
     assert client.recv(1) == b"!"
 
 
+def read_exactly(connection: socket.socket, count: int) -> bytes:
+    """So many bytes, or those before an end that comes earlier."""
+    read = b""
+    while len(read) < count and (more := connection.recv(count - len(read))):
+        read += more
+    return read
+
+
 def read_to_end(connection: socket.socket) -> bytes:
     """All bytes until the clean end."""
     return b"".join(iter(lambda: connection.recv(65536), b""))
