@@ -41,6 +41,8 @@ pub struct Session {
     /// attempt stands allocates nothing.
     attempt: Option<Attempt>,
     failed: Vec<Attempt>,
+    /// The failed ones' places in the cluster, those of them that it has.
+    tried: Vec<NodeIndex>,
     news: Vec<News>,
     opened_at: Moment,
     attempt_at: Moment,
@@ -64,6 +66,7 @@ impl Session {
             first_closed: None,
             attempt: None,
             failed: Vec::new(),
+            tried: Vec::new(),
             news: Vec::new(),
             opened_at: at.now,
             attempt_at: at.now,
@@ -102,6 +105,8 @@ impl Session {
     /// are tried next. Without effect once no other node can be tried.
     pub fn rebase(&mut self, cluster: Arc<Cluster>) {
         if self.cluster.is_some() {
+            self.tried =
+                self.failed.iter().filter_map(|attempt| cluster.index_of_state(&attempt.node)).collect();
             self.cluster = Some(cluster);
             self.candidates = Candidates::default();
         }
@@ -276,6 +281,7 @@ impl Session {
     fn move_on(&mut self, failure: Failure, at: Circumstances) -> Action {
         if let Some(attempt) = self.attempt.take() {
             attempt.node.session_closed();
+            self.tried.extend(self.cluster.as_ref().and_then(|known| known.index_of_state(&attempt.node)));
             let after = at.now.since(self.opened_at);
             self.failed.push(Attempt { failure: Some(failure), after, ..attempt });
         }
@@ -290,9 +296,7 @@ impl Session {
         if !timeout.is_zero() && at.now.since(self.opened_at) >= timeout {
             return self.end(CloseReason::FailoverTimeout, true);
         }
-        let tried: Vec<NodeIndex> =
-            self.failed.iter().filter_map(|attempt| cluster.index_of_state(&attempt.node)).collect();
-        let Some((index, why)) = self.candidates.next(&cluster, self.client, &tried, at, trace) else {
+        let Some((index, why)) = self.candidates.next(&cluster, self.client, &self.tried, at, trace) else {
             return self.end(CloseReason::NoNode, true);
         };
         self.keep_affinity(&cluster, index, why, at.unix_now);

@@ -60,9 +60,9 @@ impl Decisions {
             return;
         }
         let Some(decision) = self.ring.get_mut((number % CAPACITY as u64) as usize) else { return };
-        decision.failed.clear();
         decision.standing = None;
-        for attempt in attempts {
+        // Failed attempts stay as they are, in order: those noted before need no look.
+        for attempt in attempts.skip(decision.failed.len()) {
             match attempt.failure {
                 Some(_) => decision.failed.push(attempt.clone()),
                 None => decision.standing = Some(attempt.clone()),

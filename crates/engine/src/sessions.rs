@@ -156,7 +156,12 @@ impl Worker {
     fn after_pump(&mut self, key: u32, side: Side, pumped: Pumped) {
         match pumped {
             Pumped::Waiting => {}
-            Pumped::More => self.unfinished.push(key),
+            Pumped::More => {
+                // Once per session, though both directions may have more.
+                if self.unfinished.last() != Some(&key) {
+                    self.unfinished.push(key);
+                }
+            }
             Pumped::Delivered => self.side_ended(key, side),
             Pumped::SourceBroke(error) => self.side_broke(key, side, error),
             Pumped::SinkBroke(error) => self.sink_broke(key, other(side), error),
@@ -315,8 +320,8 @@ impl Worker {
         }
     }
 
-    /// An attempt that fails at once is dealt with at the batch's end: one after the other may do so,
-    /// and each must not stand on the last one's stack.
+    /// An attempt that fails at once is dealt with before the next batch: one after the other may do so,
+    /// and they must neither stand on each other's stack nor keep other sessions waiting.
     fn fail_later(&mut self, key: u32, failure: Failure) {
         let epoch = self.table.epoch(key);
         if let Some(pair) = self.table.get_mut(key) {
@@ -324,9 +329,9 @@ impl Worker {
         }
     }
 
-    /// Moves the sessions on whose attempts failed at once.
+    /// Moves the sessions on whose attempts failed at once; to one node each.
     pub(crate) fn move_failed_on(&mut self) {
-        while let Some(FailedAttempt { key, epoch, attempt, failure }) = self.failed.pop() {
+        for FailedAttempt { key, epoch, attempt, failure } in std::mem::take(&mut self.failed) {
             let same = self.table.epoch(key) == epoch;
             if same && self.table.get_mut(key).is_some_and(|pair| pair.attempt == attempt) {
                 self.step(key, Event::Failed(failure));

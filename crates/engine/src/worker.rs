@@ -152,6 +152,7 @@ impl Worker {
         while !self.stopping {
             self.wait(&mut events);
             self.look_at_the_clock();
+            self.move_failed_on();
             for event in events.drain(..) {
                 let flags = event.flags;
                 match Token::unpack(event.data.u64()) {
@@ -172,7 +173,6 @@ impl Worker {
                 self.on_timer(key);
             }
             self.reopen_doors();
-            self.move_failed_on();
             self.count_bytes();
         }
     }
@@ -188,7 +188,7 @@ impl Worker {
 
     fn wait(&mut self, events: &mut Vec<epoll::Event>) {
         let now = self.at.now;
-        let sleep = if self.unfinished.is_empty() {
+        let sleep = if self.unfinished.is_empty() && self.failed.is_empty() {
             let count = (self.count_at != Moment::NEVER).then(|| self.count_at.since(now));
             [self.timer.sleep(now), count, self.doors.sleep(now)].into_iter().flatten().min()
         } else {
