@@ -197,6 +197,7 @@ fn a_plan_knows_homes_among_its_own_nodes() {
     assert_eq!(old.home(address("192.0.2.99"), NOW), Some(2), "the same /24");
     assert_eq!(new.home(address("::ffff:192.0.2.99"), NOW), Some(0), "the node's new place");
     assert_eq!(old.home(address("2001:db8:0:1:ffff::"), NOW), Some(1), "the same /64");
+    assert_eq!(old.home(address("2001:db8:0:2::7"), NOW), None, "another /64");
     assert_eq!(new.home(address("2001:db8:0:1::7"), NOW), None, "its node is not in this plan");
     assert_eq!(old.home(address("192.0.3.7"), NOW), None, "there is no node 9");
     assert_eq!(old.peek(address("192.0.2.7"), NOW + 2), Some(2), "half seconds are rounded up");

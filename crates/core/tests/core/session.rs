@@ -454,3 +454,19 @@ fn a_preview_is_what_happens_next_and_changes_nothing() {
     let opened = stage.open();
     assert_eq!((opened.node(), opened.attempts()[0].1), ("a", Why::Policy));
 }
+
+#[test]
+fn a_preview_is_no_visit_and_no_trial() {
+    let mut stage = affine(OnFailover::Return);
+    let seen = |stage: &Stage| preview(&stage.cluster, IpAddr::from(CLIENT), stage.at(), &mut Trace::empty());
+    assert_eq!(stage.open().node(), "a");
+    stage.later(3_000_000);
+    stage.node("a").mark_down(stage.now);
+    assert_eq!(seen(&stage), Some((0, Why::Affinity)), "it is due for a trial");
+    assert_eq!(stage.open().node(), "a", "so the trial was not claimed by the preview");
+    stage.node("a").mark_up();
+    stage.later(3_000_000);
+    assert_eq!(seen(&stage), Some((0, Why::Affinity)));
+    stage.later(1_000_000);
+    assert_eq!(seen(&stage).map(|(_, why)| why), Some(Why::Policy), "the client was unseen for too long");
+}
