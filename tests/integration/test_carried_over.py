@@ -25,7 +25,7 @@ def test_counts_and_health_outlive_a_change() -> None:
     with pbload.nodes("echo", name="good") as good, pbload.nodes("refuse", name="bad") as bad:
         config = wish(good | bad, retry_interval="1h")
         with Balancer(config) as balancer:
-            assert pbload.connect(balancer.address("in"), 10)["errors"] == {}
+            assert pbload.connect(balancer.address("in"), 10, parallel=1)["errors"] == {}
             wait_until(lambda: balancer.status().active == 0, "all sessions have ended")
             before = _node(balancer, "good"), balancer.status().listeners[0]
             config["clusters"]["c"] |= {"policy": "random", "connect_timeout": "1s"}
@@ -34,7 +34,7 @@ def test_counts_and_health_outlive_a_change() -> None:
             assert [(node.opened, node.bytes_to_node) for node in (before[0], after[0])] == [(10, 640)] * 2
             assert [(one.opened, one.closed) for one in (before[1], after[1])] == [(10, 10)] * 2
             assert (_node(balancer, "bad").health, _node(balancer, "bad").failed) == ("down", 1)
-            assert pbload.connect(balancer.address("in"), 10)["errors"] == {}
+            assert pbload.connect(balancer.address("in"), 10, parallel=1)["errors"] == {}
             assert _node(balancer, "bad").failed == 1
 
 
