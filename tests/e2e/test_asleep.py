@@ -1,0 +1,78 @@
+"""What happened while the balancer's process did not run is dealt with as if it had watched.
+
+The process is stopped and continued, so that several things are there at once when it looks.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP, SIGTERM
+
+from peers import pbload
+from peers.command import Command, running
+from peers.joined import PATIENCE, accepted, listening, read_exactly, reset, session
+from peers.wish import wish
+
+
+@contextmanager
+def asleep(command: Command) -> Iterator[None]:
+    """Stop the process until the `with` ends."""
+    command.signal(SIGSTOP)
+    try:
+        yield
+    finally:
+        command.signal(SIGCONT)
+
+
+def test_who_waits_at_a_listener_that_closes_is_served(tmp_path: Path) -> None:
+    """Nothing is lost in a change: a connection that the kernel has accepted is a promise."""
+    with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
+        config = wish(nodes)
+        config["engine"] = {"workers": 1}
+        command = stack.enter_context(running(config, tmp_path))
+        address = command.address()
+        with asleep(command):
+            clients = [
+                stack.enter_context(socket.create_connection(address, timeout=PATIENCE)) for _ in range(500)
+            ]
+            command.signal(SIGTERM)
+        assert {client.recv(2) for client in clients} == {b"n\n"}
+
+
+def test_a_nodes_last_words_arrive_though_it_reset_before_it_was_asked_more(tmp_path: Path) -> None:
+    """Law 7: that the node takes nothing any more is found out first, and what it had said is not lost."""
+    with (
+        listening() as server,
+        running(wish({"n": server.getsockname()[:2]}), tmp_path) as command,
+        session(command.address(), server) as (client, node),
+    ):
+        with asleep(command):
+            client.sendall(b"more")
+            node.sendall(b"last words")
+            reset(node)
+        assert read_exactly(client, 10) == b"last words"
+
+
+def test_a_node_that_has_ended_by_the_time_it_is_connected_is_asked_nothing(tmp_path: Path) -> None:
+    """Law 3: the question waits, and goes to the next node unseen."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as slow,
+        listening() as good,
+        ExitStack() as stack,
+    ):
+        slow.settimeout(PATIENCE)
+        config = wish({"slow": slow.getsockname(), "good": good.getsockname()}, connect_timeout="1h")
+        config["clusters"]["c"] |= {"failover_timeout": "1h"}
+        command = stack.enter_context(running(config, tmp_path))
+        # It takes one connection, and no more until somebody has accepted that.
+        stack.enter_context(socket.create_connection(slow.getsockname(), timeout=PATIENCE))
+        client = stack.enter_context(socket.create_connection(command.address(), timeout=PATIENCE))
+        client.sendall(b"question")
+        with asleep(command):
+            accepted(slow).close()
+            accepted(slow).close()
+        with accepted(good) as node:
+            assert read_exactly(node, 8) == b"question"
