@@ -301,3 +301,93 @@ fn remember(replay: &mut Option<Vec<u8>>, written: &[u8]) {
         copy.extend_from_slice(written);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % limit
+        }
+    }
+
+    fn pair() -> (UnixStream, UnixStream) {
+        let (near, far) = UnixStream::pair().expect("a pair");
+        near.set_nonblocking(true).expect("non-blocking");
+        far.set_nonblocking(true).expect("non-blocking");
+        (near, far)
+    }
+
+    /// Sends `data` through one direction, in pieces of any size, to a reader of any speed. What the
+    /// reader read, in the end.
+    fn relayed(data: &[u8], seed: u64) -> Vec<u8> {
+        let mut random = Random(seed);
+        let ((source, mut writer), (sink, mut reader)) = (pair(), pair());
+        let (mut flow, mut buffer) = (Flow::new(), vec![0; BUFFER]);
+        let (mut written, mut read, mut piece) = (0, Vec::new(), vec![0; 1 << 18]);
+        let mut writer = Some(&mut writer);
+        loop {
+            let most = 1 << random.below(18);
+            if let Some(open) = &mut writer {
+                let end = (written + 1 + random.below(most)).min(data.len());
+                written += open.write(&data[written..end]).unwrap_or(0);
+                if written == data.len() {
+                    open.shutdown(std::net::Shutdown::Write).expect("ended");
+                    writer = None;
+                }
+            }
+            if random.below(3) > 0 {
+                let pumped = flow.pump(source.as_fd(), sink.as_fd(), &mut buffer, random.below(4) == 0);
+                assert!(!matches!(pumped, Pumped::SourceBroke(_) | Pumped::SinkBroke(_)), "{pumped:?}");
+                assert!(flow.held() <= BUFFER && flow.delivered() + flow.held() as u64 == flow.read());
+                if pumped == Pumped::Delivered {
+                    sink.shutdown(std::net::Shutdown::Write).expect("passed on");
+                }
+            }
+            match reader.read(&mut piece[..1 + random.below(most)]) {
+                Ok(0) => return read,
+                Ok(count) => read.extend_from_slice(&piece[..count]),
+                Err(_) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn however_bytes_are_cut_the_same_come_out() {
+        let mut random = Random(1);
+        let data: Vec<u8> = (0..1_500_000).map(|_| random.below(256) as u8).collect();
+        for seed in 0..40 {
+            let size = random.below(data.len()) >> random.below(16);
+            assert!(relayed(&data[..size], seed) == data[..size], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_written_again_before_the_rest() {
+        let ((source, mut writer), (first, _deaf), (second, mut reader)) = (pair(), pair(), pair());
+        let (mut flow, mut buffer) = (Flow::new(), vec![0; BUFFER]);
+        flow.keep_for_replay();
+        let data: Vec<u8> = (0..20_000u32).map(|number| (number / 7) as u8).collect();
+        for piece in data.chunks(7_000) {
+            writer.write_all(piece).expect("room");
+            flow.pump(source.as_fd(), first.as_fd(), &mut buffer, false);
+        }
+        assert_eq!(flow.delivered(), 20_000);
+        flow.rewind();
+        assert_eq!((flow.delivered(), flow.held()), (0, 20_000));
+        writer.shutdown(std::net::Shutdown::Write).expect("ended");
+        assert_eq!(flow.pump(source.as_fd(), second.as_fd(), &mut buffer, false), Pumped::Delivered);
+        drop(second);
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).expect("all of it");
+        assert!(read == data);
+    }
+}
