@@ -112,6 +112,7 @@ pub struct Candidate {
 /// cluster's order. Fixed in size, since it is written for every session.
 #[derive(Clone, Copy, Debug)]
 pub struct Trace {
+    home: Option<Candidate>,
     candidates: [Candidate; Trace::CAPACITY],
     len: u8,
 }
@@ -123,7 +124,23 @@ impl Trace {
     #[must_use]
     pub fn empty() -> Trace {
         let nobody = Candidate { node: NodeIndex::MAX, skip: Skip::No, value: f64::NAN };
-        Trace { candidates: [nobody; Trace::CAPACITY], len: 0 }
+        Trace { home: None, candidates: [nobody; Trace::CAPACITY], len: 0 }
+    }
+
+    /// The client's home, if affinity knew one, and what kept it from taking the client.
+    #[must_use]
+    pub fn home(&self) -> Option<Candidate> {
+        self.home
+    }
+
+    fn record_home(&mut self, ask: &Ask<'_>, home: NodeIndex, took: bool) {
+        let skip = match Skip::reason(ask, home) {
+            _ if took => Skip::No,
+            // It takes its own whatever its weight, so it was its trial that another session claimed.
+            Skip::No | Skip::WeightZero => Skip::Down,
+            reason => reason,
+        };
+        self.home = Some(Candidate { node: home, skip, value: f64::NAN });
     }
 
     /// What was seen.
@@ -212,8 +229,12 @@ impl Candidates {
                         Some(home) => Stage::Fallbacks { of: home, from: 0, then: After::Policy },
                         None => Stage::Policy,
                     };
-                    if let Some(home) = home.filter(|home| claim(cluster, *home, tried, at.now)) {
-                        return Some((home, Why::Affinity));
+                    if let Some(home) = home {
+                        let took = claim(cluster, home, tried, at.now);
+                        trace.record_home(&cluster.ask(client, tried, at.now, at.random), home, took);
+                        if took {
+                            return Some((home, Why::Affinity));
+                        }
                     }
                 }
                 Stage::Policy => {
@@ -277,6 +298,7 @@ pub fn preview(
     let picked = cluster.policy.pick(&ask).map(|pick| pick.node);
     trace.record(cluster, &ask, picked);
     if let Some(home) = home {
+        trace.record_home(&ask, home, takes(home));
         if takes(home) {
             return Some((home, Why::Affinity));
         }

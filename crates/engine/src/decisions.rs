@@ -99,6 +99,7 @@ impl Decision {
     fn report(&self, now: Moment) -> DecisionReport {
         let attempts: Vec<AttemptReport> =
             self.failed.iter().chain(&self.standing).map(attempt_report).collect();
+        let (home, home_skipped) = home_report(&self.route, &self.trace);
         DecisionReport {
             age_ms: millis(now.since(self.at)),
             client: self.client.to_string(),
@@ -109,6 +110,8 @@ impl Decision {
             attempts,
             candidates: candidate_reports(&self.route, &self.trace),
             nodes: self.route.cluster.nodes.len() as u32,
+            home,
+            home_skipped,
         }
     }
 }
@@ -120,6 +123,13 @@ pub(crate) fn attempt_report(attempt: &Attempt) -> AttemptReport {
         failure: attempt.failure.map_or("", |failure| failure.word()).to_owned(),
         after_ms: millis(attempt.after),
     }
+}
+
+/// The client's home and what kept it from taking the client; empty where there is nothing to say.
+pub(crate) fn home_report(route: &Route, trace: &Trace) -> (String, String) {
+    let home =
+        trace.home().and_then(|home| Some((route.cluster.nodes.get(usize::from(home.node))?, home.skip)));
+    home.map(|(node, skip)| (node.state.name().to_owned(), skip.word().to_owned())).unwrap_or_default()
 }
 
 pub(crate) fn candidate_reports(route: &Route, trace: &Trace) -> Vec<CandidateReport> {

@@ -15,7 +15,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::accept::canonical;
 use crate::clock::{Clock, unix_seconds};
-use crate::decisions::candidate_reports;
+use crate::decisions::{candidate_reports, home_report};
 use crate::error::{EngineError, ErrorKind};
 use crate::events::{Events, signal};
 use crate::limits::{Room, sessions_possible};
@@ -233,6 +233,7 @@ impl Engine {
                 after_ms: 0,
             })
             .collect();
+        let (home, home_skipped) = home_report(&listener.route, &trace);
         Ok(DecisionReport {
             age_ms: 0,
             client: client.to_owned(),
@@ -243,6 +244,8 @@ impl Engine {
             attempts,
             candidates: candidate_reports(&listener.route, &trace),
             nodes: cluster.nodes.len() as u32,
+            home,
+            home_skipped,
         })
     }
 

@@ -128,6 +128,10 @@ pub struct DecisionReport {
     pub candidates: Vec<CandidateReport>,
     /// Nodes of the cluster in all.
     pub nodes: u32,
+    /// The client's home by affinity; empty if it had none.
+    pub home: String,
+    /// Why its home could not take it; empty if it did, or if there was none.
+    pub home_skipped: String,
 }
 
 /// One attempt of a decision.

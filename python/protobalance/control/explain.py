@@ -56,13 +56,15 @@ def _failure(attempt: AttemptReport) -> str:
 
 def _reason(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
     *failed, last = decision.attempts
-    after = f"; tried before: {_tried(failed)}" if failed else ""
+    after = f"{_home(decision, down)}; tried before: {_tried(failed)}" if failed else _home(decision, down)
     match last.why:
         case "affinity":
             return f"home by affinity{after}"
         case "policy":
             return _choice(decision, last.node, down) + after
         case "fallback":
+            if decision.home_skipped and not failed:
+                return f"fallback{_home(decision, down)}"
             whom = failed[-1].node if failed else _unusable(decision)
             return f"fallback{f' of {whom}' if whom and not failed else ''}{after}"
         case "next":
@@ -71,6 +73,14 @@ def _reason(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
             return f"last resort, all nodes are down{after}"
         case other:
             return f"{other}{after}"
+
+
+def _home(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
+    """Where the client would rather have gone."""
+    if not decision.home_skipped:
+        return ""
+    said = down.get((decision.cluster, decision.home)) if decision.home_skipped == "down" else None
+    return f"; its home {decision.home} is {said or _skipped(decision.home_skipped)}"
 
 
 def _unusable(decision: DecisionReport) -> str:

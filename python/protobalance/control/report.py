@@ -108,6 +108,8 @@ class DecisionReport(msgspec.Struct, frozen=True):
     attempts: list[AttemptReport]
     candidates: list[CandidateReport]
     nodes: int
+    home: str = ""
+    home_skipped: str = ""
 
 
 class NodeDown(msgspec.Struct, frozen=True, tag_field="event", tag="node-down"):

@@ -14,6 +14,7 @@ def decision(
     candidates: list[tuple[str, float | None, str]],
     *,
     nodes: int | None = None,
+    home: tuple[str, str] = ("", ""),
 ) -> DecisionReport:
     return DecisionReport(
         age_ms=1000,
@@ -25,6 +26,8 @@ def decision(
         attempts=[AttemptReport(*each) for each in attempts],
         candidates=[CandidateReport(*each) for each in candidates],
         nodes=len(candidates) if nodes is None else nodes,
+        home=home[0],
+        home_skipped=home[1],
     )
 
 
@@ -34,6 +37,14 @@ def decision(
         (
             decision("least-sessions", [("b", "affinity", "", 2)], []),
             "203.0.113.9 went to node b: home by affinity",
+        ),
+        (
+            decision("round-robin", [("a", "policy", "", 0)], [("a", 7.0, "")], home=("b", "draining")),
+            "203.0.113.9 went to node a: its turn by weight; its home b is draining",
+        ),
+        (
+            decision("round-robin", [("c", "fallback", "", 0)], [], home=("b", "down")),
+            "203.0.113.9 went to node c: fallback; its home b is down",
         ),
         (
             decision(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use protobalance_core::affinity::{Affinity, OnFailover, Table};
 use protobalance_core::cluster::{Cluster, Limits, link};
-use protobalance_core::failover::{Circumstances, Trace, Why, preview};
+use protobalance_core::failover::{Circumstances, Skip, Trace, Why, preview};
 use protobalance_core::moment::Moment;
 use protobalance_core::node::{AdminState, Health, NodeState};
 use protobalance_core::policy;
@@ -431,6 +431,10 @@ fn law_6_a_home_that_cannot_is_replaced_by_its_fallbacks() {
     stage.node("a").mark_down(stage.now.after(Duration::from_secs(5)));
     let played = stage.open();
     assert_eq!((played.node(), played.attempts()[0].1), ("c", Why::Fallback));
+    let mut trace = Trace::empty();
+    let seen = preview(&stage.cluster, IpAddr::from(CLIENT), stage.at(), &mut trace);
+    assert_eq!(seen, Some((2, Why::Fallback)));
+    assert_eq!(trace.home().map(|home| (home.node, home.skip)), Some((0, Skip::Down)));
 }
 
 #[test]
