@@ -96,7 +96,7 @@ def under_churn(
     assert result["ok"] > 10 * len(allowed)
     assert (held_result["errors"], held_result["ok"]) == ({}, 100), held_result
     answered = [epoch for epoch in result["epochs"] if epoch["begun"] == epoch["ended"]]
-    assert len(answered) > len(allowed) / 2, (
+    assert len(answered) > len(allowed) / 10, (
         "too few connections fell within one configuration to prove anything"
     )
 
