@@ -82,7 +82,8 @@ impl AffinityStore {
     /// begun anew.
     pub(crate) fn in_file(path: &Path, capacity: u64) -> Result<AffinityStore, EngineError> {
         let refused = |error: std::io::Error| {
-            let message = format!("cannot keep affinity in {}: {error}", path.display());
+            let hint = "look at the folder: whether it is there, its space, its rights";
+            let message = format!("cannot keep affinity in {}: {error}; {hint}", path.display());
             EngineError::new(ErrorKind::State, "engine.state_dir", message)
         };
         let words =

@@ -63,3 +63,24 @@ impl Held {
         self.sent += count;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Held, MANY};
+
+    #[test]
+    fn the_urgent_byte_goes_last_and_alone() {
+        for before in [0, 2, MANY] {
+            let mut bytes = vec![b'.'; before];
+            bytes.push(b'!');
+            let mut held = Held::new(&bytes, true);
+            if before > 0 {
+                assert_eq!(held.next(), (&bytes[..before], false));
+                held.sent(before);
+            }
+            assert_eq!(held.next(), (&b"!"[..], true));
+            held.sent(1);
+            assert_eq!(held.len(), 0);
+        }
+    }
+}

@@ -48,8 +48,9 @@ class EngineFactory(Protocol):
 # By the engine's kind of error: ours, whose fault it is, and what to do.
 _KINDS: dict[str, tuple[Kind, str]] = {
     "plan": ("invalid", "correct the configuration"),
-    "bind": ("engine", ""),  # the engine knows better: what to do depends on the kernel's reason
-    "state": ("engine", "look at the state folder: whether it is there, its space, its rights"),
+    # The engine knows better: what to do depends on the reason.
+    "bind": ("engine", ""),
+    "state": ("engine", ""),
     "log": ("engine", "look at the session log's path and rights"),
     "argument": ("invalid", "correct the argument"),
     "stopped": ("stopped", "start the balancer again"),
