@@ -1,0 +1,109 @@
+//! What a direction reads, holds and keeps has its bounds, and nothing is lost at them.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+
+use rustix::net::sockopt;
+
+use super::*;
+
+/// Both ends of a connection, the second one not blocking: what a flow reads from or writes to.
+fn pair() -> (UnixStream, UnixStream) {
+    let (far, near) = UnixStream::pair().expect("a pair");
+    near.set_nonblocking(true).expect("not blocking");
+    (far, near)
+}
+
+fn pump(flow: &mut Flow, source: impl AsFd, sink: impl AsFd, frugal: bool) -> Pumped {
+    flow.pump(source.as_fd(), sink.as_fd(), &mut vec![0; BUFFER], frugal)
+}
+
+fn some_bytes(count: usize) -> Vec<u8> {
+    (0..count).map(|nth| (nth * 7 % 251) as u8).collect()
+}
+
+#[test]
+fn a_turn_ends_though_there_is_more() {
+    let ((mut client, source), (_node, sink)) = (pair(), pair());
+    client.write_all(&some_bytes(10 * FRUGAL_READ)).expect("room for all of it");
+    let mut flow = Flow::new();
+    assert_eq!(pump(&mut flow, &source, &sink, true), Pumped::More);
+    assert_eq!(flow.delivered(), (READS_PER_TURN * FRUGAL_READ) as u64);
+    assert_eq!(pump(&mut flow, &source, &sink, true), Pumped::Waiting);
+    assert_eq!(flow.delivered(), 10 * FRUGAL_READ as u64);
+}
+
+#[test]
+fn a_sink_that_takes_nothing_costs_one_read() {
+    let ((mut client, source), (_node, mut sink)) = (pair(), pair());
+    client.write_all(&some_bytes(4 * SMALL_READ)).expect("room for all of it");
+    while sink.write(&[0; 1000]).is_ok() {}
+    let mut flow = Flow::new();
+    for _ in 0..3 {
+        assert_eq!(pump(&mut flow, &source, &sink, false), Pumped::Waiting);
+        assert!((1..=SMALL_READ).contains(&flow.held()), "{} bytes held", flow.held());
+    }
+}
+
+#[test]
+fn a_replay_is_what_was_written_and_what_waited() {
+    let ((mut client, source), (first_node, first)) = (pair(), pair());
+    sockopt::set_socket_send_buffer_size(&first, 4096).expect("small");
+    let said = some_bytes(30_000);
+    client.write_all(&said).expect("room for all of it");
+    let mut flow = Flow::new();
+    flow.keep_for_replay();
+    assert_eq!(pump(&mut flow, &source, &first, false), Pumped::Waiting);
+    assert!(flow.delivered() > 0 && flow.held() > 0, "{flow:?}");
+    drop((first, first_node));
+    for _ in 0..2 {
+        flow.rewind();
+        let (mut node, sink) = pair();
+        assert_eq!(pump(&mut flow, &source, &sink, false), Pumped::Waiting);
+        drop(sink);
+        let mut heard = Vec::new();
+        node.read_to_end(&mut heard).expect("read");
+        assert_eq!((heard.len(), heard == said), (said.len(), true));
+    }
+}
+
+#[test]
+fn a_copy_that_outgrows_its_limit_is_given_up() {
+    let ((mut client, source), (_node, sink)) = (pair(), pair());
+    let mut flow = Flow::new();
+    flow.keep_for_replay();
+    client.write_all(&some_bytes(REPLAY_LIMIT)).expect("room for all of it");
+    while pump(&mut flow, &source, &sink, false) != Pumped::Waiting {}
+    assert!(flow.can_replay());
+    client.write_all(b"x").expect("room for one");
+    assert_eq!(pump(&mut flow, &source, &sink, false), Pumped::Waiting);
+    assert!(!flow.can_replay());
+}
+
+/// Of an urgent byte right behind a read that filled its buffer no event may have told yet.
+#[test]
+fn an_urgent_byte_behind_a_full_read_stays_urgent() {
+    let ((sender, source), (sink, receiver)) = (connected(), connected());
+    source.set_nonblocking(true).expect("not blocking");
+    sockopt::set_socket_oobinline(&source, true).expect("inline");
+    (&sender).write_all(&some_bytes(SMALL_READ)).expect("room for all of it");
+    send(&sender, b"!", SendFlags::OOB).expect("room for one");
+    let mut all = vec![0; SMALL_READ + 1];
+    while source.peek(&mut all).map_or(true, |count| count < SMALL_READ) {}
+    let mut flow = Flow::new();
+    while flow.delivered() <= SMALL_READ as u64 {
+        pump(&mut flow, &source, &sink, false);
+    }
+    (&receiver).read_exact(&mut all[..SMALL_READ]).expect("read");
+    let mut urgent = [0];
+    assert_eq!(recv(&receiver, &mut urgent[..], RecvFlags::OOB), Ok((1, 1)));
+    assert_eq!(urgent, *b"!");
+}
+
+fn connected() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let one = TcpStream::connect(listener.local_addr().expect("its address")).expect("connected");
+    (one, listener.accept().expect("accepted").0)
+}
