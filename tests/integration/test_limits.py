@@ -40,6 +40,26 @@ def test_who_does_not_fit_waits_and_is_served_when_there_is_room(whose: str) -> 
         wait_until(lambda: balancer.status().active == 0, "all sessions have ended")
 
 
+@pytest.mark.parametrize(("whose", "word"), [("listener", "listener-sessions"), ("engine", "sessions")])
+def test_a_limit_that_is_reached_is_told_until_it_is_not(whose: str, word: str) -> None:
+    """Law 9: by policy, hence no secret; once, however many wait."""
+
+    def limits() -> list[str]:
+        return [limit.limit for limit in balancer.status().limits]
+
+    with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
+        config = limited(whose, nodes)
+        config["engine"]["workers"] = 1
+        balancer = stack.enter_context(Balancer(config))
+        address = balancer.address("in")
+        clients = [stack.enter_context(socket.create_connection(address, PATIENCE)) for _ in range(2 * LIMIT)]
+        wait_until(lambda: limits() == [word], "the limit is told")
+        for client in clients:
+            client.close()
+        wait_until(lambda: balancer.status().closed == 2 * LIMIT, "all sessions have ended")
+        wait_until(lambda: limits() == [], "the limit is no longer reached")
+
+
 @pytest.mark.parametrize("mode", ["greet", "echo"])
 def test_clients_that_left_while_they_waited_leave_nothing_behind(mode: str) -> None:
     """Law 9: the queue is worked off, whoever is gone by then, and the node may speak to them in vain."""
@@ -104,3 +124,21 @@ def test_a_slow_reader_does_not_hold_up_the_others() -> None:
                 assert (result["errors"], result["ok"]) == ({}, 2000)
                 done = stuck.result()
             assert (done["errors"], done["bytes_received"]) == ({}, 4 * 30_000_000)
+
+
+def test_a_worker_that_holds_much_reads_little() -> None:
+    """Law 8: what all sessions of a worker hold together has its limit too, beside each one's own."""
+    readers, budget, read_meanwhile = 400, 64 << 20, 4 << 10
+    # Small at the far ends, or the kernel's own limit for all TCP buffers together would be what is tested.
+    small = {"socket_buffer": 65_536}
+    with pbload.nodes("echo", **small) as nodes:
+        config = wish(nodes)
+        config["engine"] = {"workers": 1}
+        with Balancer(config) as balancer:
+            options = {"connections": readers, "bytes": 20_000_000, **small}
+            with pbload.started("bulk", target=text_of(balancer.address("in")), **options) as stuck:
+                stuck.line()
+                (worker,) = balancer.supervisor.running.engine.snapshot().workers
+    if worker.buffered_bytes < budget:
+        pytest.skip("this machine's kernel held all of it")
+    assert worker.buffered_bytes < budget + 2 * readers * read_meanwhile
