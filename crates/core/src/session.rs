@@ -269,6 +269,13 @@ impl Session {
         self.move_on(failure, at)
     }
 
+    /// Whether the attempt under way has lasted for `connect_timeout`.
+    fn had_its_time(&self, now: Moment) -> bool {
+        self.cluster
+            .as_ref()
+            .is_none_or(|cluster| now >= self.attempt_at.after(cluster.limits.connect_timeout))
+    }
+
     fn mark_up(&mut self) {
         self.on_trial = false;
         if let Some(attempt) = &self.attempt
@@ -325,7 +332,9 @@ impl Session {
         }
         let over = |from: Moment, span: Duration| !span.is_zero() && at.now >= from.after(span);
         match self.phase {
-            Phase::Connecting => self.failed(Failure::TimedOut, at),
+            Phase::Connecting if self.had_its_time(at.now) => self.failed(Failure::TimedOut, at),
+            // The session's time is up, not the node's, which may have been tried for a moment only.
+            Phase::Connecting => self.move_on(Failure::TimedOut, at),
             Phase::Quiet if over(self.opened_at, limits.first_byte) => {
                 self.end(CloseReason::FirstByteTimeout, false)
             }

@@ -5,7 +5,7 @@
 //! * [`engine::Engine`]: what the control plane holds; every call of the boundary is one of its methods.
 //! * `plan`: a configuration compiled; `registry` makes it and carries over what outlives plans.
 //! * `worker`: a thread with its own event loop; `accept` takes connections in, `sessions` carries
-//!   out what `protobalance_core::session` decides, `finish` lets sessions go.
+//!   out what `protobalance_core::session` decides, `ending` and `finish` let sessions go.
 //! * `pair`: a session's two sockets; `relay`: one direction between them.
 //!
 //! The way of a connection: `accept` -> `sessions` -> `connect` -> `relay` -> `finish`.
@@ -18,6 +18,7 @@ mod bind;
 mod clock;
 mod connect;
 mod decisions;
+mod ending;
 pub mod engine;
 pub mod error;
 mod events;

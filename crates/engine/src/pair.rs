@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use protobalance_core::session::{CloseReason, Session, Side};
+use rustix::net::sockopt;
 
+use crate::bind::keep_alive;
 use crate::plan::{Listener, Route};
 use crate::relay::{Flow, Pumped};
 
@@ -87,6 +89,28 @@ impl Pair {
         let now = [self.to_node.delivered(), self.to_client.delivered()];
         let before = std::mem::replace(&mut self.counted, now);
         (now[0].saturating_sub(before[0]), now[1].saturating_sub(before[1]))
+    }
+
+    /// Small writes leave at once; set before the second write, since one write needs it not.
+    pub(crate) fn tune_for_small_writes(&mut self) {
+        let Some(node) = &self.node else { return };
+        if self.node_tuned.no_delay {
+            return;
+        }
+        self.node_tuned.writes = self.node_tuned.writes.saturating_add(1);
+        if self.node_tuned.writes > 1 || self.to_node.held() > 0 {
+            self.node_tuned.no_delay = true;
+            // A Unix-domain socket has no such option, and needs none.
+            let _ = sockopt::set_tcp_nodelay(node.as_fd(), true);
+        }
+    }
+
+    /// A session that lives longer than a moment has its node probed like its client.
+    pub(crate) fn tune_for_long_life(&mut self) {
+        let Some(node) = &self.node else { return };
+        if !std::mem::replace(&mut self.node_tuned.keep_alive, true) {
+            let _ = keep_alive(node, self.listener.keepalive_ms, self.listener.user_timeout_ms);
+        }
     }
 }
 

@@ -1,18 +1,16 @@
 //! Carrying out what `protobalance_core::session` decides: events of sockets become its events, its
 //! actions become calls.
 
-use std::os::fd::AsFd;
-
 use std::sync::Arc;
 
 use protobalance_core::session::{Action, CloseReason, Event, Failure, News, Phase, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, Shutdown, recv, shutdown, sockopt};
+use rustix::net::{RecvFlags, recv, sockopt};
 
-use crate::bind::keep_alive;
 use crate::connect;
-use crate::pair::{Pair, other};
+use crate::ending::reset_at_close;
+use crate::pair::other;
 use crate::relay::Pumped;
 use crate::report::Event as Told;
 use crate::token::Token;
@@ -126,7 +124,7 @@ impl Worker {
         let phase = pair.session.phase();
         match side {
             Side::Client => {
-                tune_for_small_writes(pair);
+                pair.tune_for_small_writes();
                 if phase == Phase::Connecting {
                     // A write that succeeds shows that the connection stands.
                     self.step(key, Event::Connected);
@@ -339,58 +337,6 @@ impl Worker {
         }
     }
 
-    /// Ends the direction that `side` fed, towards the other side.
-    fn pass_on(&mut self, key: u32, side: Side) {
-        let Some(pair) = self.table.get_mut(key) else { return };
-        let both = pair.to_node.ended() && pair.to_client.ended() && pair.held() == 0;
-        if both && pair.session.first_closed() != Some(side) {
-            return self.step(key, Event::Finished);
-        }
-        if let Some(sink) = pair.socket(other(side)) {
-            // It fails only where the other side is gone; its own event tells of that.
-            let _ = shutdown(sink, Shutdown::Write);
-        }
-        self.arm(key);
-    }
-
-    fn end(&mut self, key: u32, reason: CloseReason, reset: bool) {
-        let Some(pair) = self.table.get_mut(key) else { return };
-        pair.closing = Some(reason);
-        let survivor = match reason {
-            CloseReason::NodeReset => Some(Side::Client),
-            CloseReason::ClientReset => Some(Side::Node),
-            CloseReason::PeerVanished => None,
-            _ if reset || pair.held() > 0 => None,
-            _ => return self.finish(key),
-        };
-        match survivor {
-            // Data written before a reset still arrives (law 7): the reset waits for it.
-            Some(side) if undelivered(pair, side) => self.timer.arm(key, self.at.now.after(LINGER_ROUND)),
-            _ => self.cut_off(key),
-        }
-    }
-
-    /// Lets a session go by resets, at once.
-    pub(crate) fn cut_off(&mut self, key: u32) {
-        let Some(pair) = self.table.get_mut(key) else { return };
-        reset_on_close(pair);
-        self.finish(key);
-    }
-
-    /// Resets a side once everything for it has arrived.
-    fn close_if_delivered(&mut self, key: u32) {
-        let Some(pair) = self.table.get_mut(key) else { return };
-        let side = match pair.closing {
-            Some(CloseReason::NodeReset) => Side::Client,
-            Some(_) => Side::Node,
-            None => return,
-        };
-        if undelivered(pair, side) && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
-            return self.timer.arm(key, self.at.now.after(LINGER_ROUND));
-        }
-        self.cut_off(key);
-    }
-
     pub(crate) fn on_timer(&mut self, key: u32) {
         let now = self.at.now;
         let Some(pair) = self.table.get_mut(key) else { return };
@@ -400,7 +346,7 @@ impl Worker {
             return self.close_if_delivered(key);
         }
         if pair.session.phase() != Phase::Connecting {
-            tune_for_long_life(pair);
+            pair.tune_for_long_life();
         }
         if pair.session.deadline(&pair.listener.time_limits) <= now {
             self.step(key, Event::Deadline);
@@ -409,7 +355,7 @@ impl Worker {
     }
 
     /// Sets the session's timer to its next deadline.
-    fn arm(&mut self, key: u32) {
+    pub(crate) fn arm(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
         if pair.closing.is_none() {
             self.timer.arm(key, pair.session.deadline(&pair.listener.time_limits));
@@ -437,56 +383,5 @@ impl Worker {
         if let Some(pair) = self.table.get_mut(key) {
             self.decisions.note(pair.decision, pair.session.attempts());
         }
-    }
-}
-
-/// How often a reset that waits for delivery looks, and how long it waits at most.
-const LINGER_ROUND: std::time::Duration = std::time::Duration::from_millis(10);
-const LINGER_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// Whether bytes for the side are still on their way: held by us, or not acknowledged by its kernel.
-/// None are to a side that is gone itself.
-fn undelivered(pair: &mut Pair, side: Side) -> bool {
-    if pair.broken == Some(side) || pair.flow_from(side).failed() {
-        return false;
-    }
-    let held = pair.flow_from(other(side)).held() > 0;
-    held || pair
-        .socket(side)
-        .is_some_and(|socket| crate::sys::unacknowledged(socket).is_ok_and(|bytes| bytes > 0))
-}
-
-/// Makes the closing of both sockets a reset, so that nobody takes it for a clean end.
-fn reset_on_close(pair: &Pair) {
-    reset_at_close(&pair.client);
-    if let Some(node) = &pair.node {
-        reset_at_close(node);
-    }
-}
-
-fn reset_at_close(socket: impl AsFd) {
-    // It fails only where there is no connection any more.
-    let _ = sockopt::set_socket_linger(socket, Some(std::time::Duration::ZERO));
-}
-
-/// Small writes leave at once; set before the second write, since one write needs it not.
-fn tune_for_small_writes(pair: &mut Pair) {
-    let Some(node) = &pair.node else { return };
-    if pair.node_tuned.no_delay {
-        return;
-    }
-    pair.node_tuned.writes = pair.node_tuned.writes.saturating_add(1);
-    if pair.node_tuned.writes > 1 || pair.to_node.held() > 0 {
-        pair.node_tuned.no_delay = true;
-        // A Unix-domain socket has no such option, and needs none.
-        let _ = sockopt::set_tcp_nodelay(node.as_fd(), true);
-    }
-}
-
-/// A session that lives longer than a moment has its node probed like its client.
-fn tune_for_long_life(pair: &mut Pair) {
-    let Some(node) = &pair.node else { return };
-    if !std::mem::replace(&mut pair.node_tuned.keep_alive, true) {
-        let _ = keep_alive(node, pair.listener.keepalive_ms, pair.listener.user_timeout_ms);
     }
 }

@@ -78,7 +78,7 @@ async def _input(operation: AnyOperation, request: Request) -> msgspec.Struct:
         decoded: msgspec.Struct = msgspec.json.decode(await _body(request), type=operation.input)
     except msgspec.ValidationError as error:
         raise _mismatch(operation, error, "body") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(
             f"the body is not JSON: {error}", "body", f"see {operation.path} in /v1/openapi.json"
         ) from None

@@ -170,7 +170,13 @@ def test_no_query_is_our_fault(rig: Rig, operation: AnyOperation, query: str) ->
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"source":"\\ud800","text":""}', b'{"text":"' + b"[" * 50_000 + b'"}', b"[" * 50_000]
+    "body",
+    [
+        b'{"text":"\xff"}',
+        b'{"source":"\\ud800","text":""}',
+        b'{"text":"' + b"[" * 50_000 + b'"}',
+        b"[" * 50_000,
+    ],
 )
 def test_a_body_made_to_hurt_is_refused_like_any_other(rig: Rig, body: bytes) -> None:
     assert rig.request("POST", "/v1/check", body).status in {200, 400, 422}

@@ -259,6 +259,18 @@ fn law_2_is_bounded_by_its_timeouts() {
 }
 
 #[test]
+fn a_node_tried_for_the_rest_of_the_sessions_time_only_is_not_blamed() {
+    let mut stage = Stage::with(2, |cluster| cluster.limits.failover_timeout = Duration::from_millis(2100));
+    let mut played = stage.open();
+    stage.later(2000);
+    assert_eq!(played.on(&stage, Event::Deadline), Action::Attempt(1));
+    stage.later(100);
+    assert_eq!(played.on(&stage, Event::Deadline), end(CloseReason::FailoverTimeout, true));
+    assert!(matches!(stage.node("a").health(stage.now), Health::Down { .. }));
+    assert_eq!(stage.node("b").health(stage.now), Health::Up);
+}
+
+#[test]
 fn law_4_one_trial_decides_about_a_node_that_was_down() {
     let mut stage = Stage::new(2);
     let mut first = stage.open();

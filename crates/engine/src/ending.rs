@@ -1,0 +1,94 @@
+//! How a session comes to its end: half-closes passed on, and resets that wait until everything written
+//! before them has arrived (law 7).
+
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use protobalance_core::session::{CloseReason, Event, Side};
+use rustix::net::{Shutdown, shutdown, sockopt};
+
+use crate::pair::{Pair, other};
+use crate::worker::Worker;
+
+/// How often a reset that waits for delivery looks, and how long it waits at most.
+const LINGER_ROUND: Duration = Duration::from_millis(10);
+const LINGER_LIMIT: Duration = Duration::from_secs(30);
+
+impl Worker {
+    /// Ends the direction that `side` fed, towards the other side.
+    pub(crate) fn pass_on(&mut self, key: u32, side: Side) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let both = pair.to_node.ended() && pair.to_client.ended() && pair.held() == 0;
+        if both && pair.session.first_closed() != Some(side) {
+            return self.step(key, Event::Finished);
+        }
+        if let Some(sink) = pair.socket(other(side)) {
+            // It fails only where the other side is gone; its own event tells of that.
+            let _ = shutdown(sink, Shutdown::Write);
+        }
+        self.arm(key);
+    }
+
+    pub(crate) fn end(&mut self, key: u32, reason: CloseReason, reset: bool) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        pair.closing = Some(reason);
+        let survivor = match reason {
+            CloseReason::NodeReset => Some(Side::Client),
+            CloseReason::ClientReset => Some(Side::Node),
+            CloseReason::PeerVanished => None,
+            _ if reset || pair.held() > 0 => None,
+            _ => return self.finish(key),
+        };
+        match survivor {
+            // Data written before a reset still arrives (law 7): the reset waits for it.
+            Some(side) if undelivered(pair, side) => self.timer.arm(key, self.at.now.after(LINGER_ROUND)),
+            _ => self.cut_off(key),
+        }
+    }
+
+    /// Lets a session go by resets, at once.
+    pub(crate) fn cut_off(&mut self, key: u32) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        reset_on_close(pair);
+        self.finish(key);
+    }
+
+    /// Resets a side once everything for it has arrived.
+    pub(crate) fn close_if_delivered(&mut self, key: u32) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let side = match pair.closing {
+            Some(CloseReason::NodeReset) => Side::Client,
+            Some(_) => Side::Node,
+            None => return,
+        };
+        if undelivered(pair, side) && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
+            return self.timer.arm(key, self.at.now.after(LINGER_ROUND));
+        }
+        self.cut_off(key);
+    }
+}
+
+/// Whether bytes for the side are still on their way: held by us, or not acknowledged by its kernel.
+/// None are to a side that is gone itself.
+fn undelivered(pair: &mut Pair, side: Side) -> bool {
+    if pair.broken == Some(side) || pair.flow_from(side).failed() {
+        return false;
+    }
+    let held = pair.flow_from(other(side)).held() > 0;
+    held || pair
+        .socket(side)
+        .is_some_and(|socket| crate::sys::unacknowledged(socket).is_ok_and(|bytes| bytes > 0))
+}
+
+/// Makes the closing of both sockets a reset, so that nobody takes it for a clean end.
+fn reset_on_close(pair: &Pair) {
+    reset_at_close(&pair.client);
+    if let Some(node) = &pair.node {
+        reset_at_close(node);
+    }
+}
+
+pub(crate) fn reset_at_close(socket: impl AsFd) {
+    // It fails only where there is no connection any more.
+    let _ = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
+}
