@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from protobalance.control.overrides import OverridesFile, reconcile
 from protobalance.control.problems import Problems
 from protobalance.control.refusal import Refused
 from protobalance.control.report import Event
+from protobalance.control.state_folder import StateFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,8 @@ class Running:
 
     def __init__(self, surroundings: Surroundings, config: Config, source: str) -> None:
         folder = None if config.engine.state_dir is None else Path(config.engine.state_dir)
-        if folder is not None:
-            # Before the engine wants its files there. Where it fails, whoever cannot keep something says so.
-            with suppress(OSError):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Before the engine wants its files there.
+        self._claim = None if folder is None else StateFolder(folder)
         self.surroundings = surroundings
         self.started_with = config
         self.draining = False
@@ -62,13 +60,10 @@ class Running:
         standing, notes = reconcile(kept, config)
         self.in_force = InForce(config, source, standing)
         surroundings.names.resolve_missing(hosts_of(config))
-        self.engine: EnginePort = surroundings.start_engine(
-            config.engine.workers, config.engine.max_sessions, surroundings.inherited
-        )
         try:
-            self.chronicle.generation = self.engine.apply(self.in_force.plan(surroundings.names))
+            self.engine = self._started(config)
         except BaseException:
-            self.engine.stop()
+            self._release()
             raise
         self._tell_of_overrides(trouble, tuple(note.sentence for note in notes))
         self.tell_of_names()
@@ -76,6 +71,27 @@ class Running:
             trouble = self._overrides_file.save(standing)
             if trouble:
                 surroundings.log.warning(trouble)
+
+    def _started(self, config: Config) -> EnginePort:
+        engine = self.surroundings.start_engine(
+            config.engine.workers, config.engine.max_sessions, self.surroundings.inherited
+        )
+        try:
+            self.chronicle.generation = engine.apply(self.in_force.plan(self.surroundings.names))
+        except BaseException:
+            engine.stop()
+            raise
+        return engine
+
+    def stop(self) -> None:
+        """End all sessions; the state folder is free again."""
+        self.engine.stop()
+        self.chronicle.record("stop", "", "stopped")
+        self._release()
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
 
     @property
     def generation(self) -> int:

@@ -112,8 +112,7 @@ class Supervisor:
                 return
             with suppress(Refused):
                 running.take_events()
-            running.engine.stop()
-            running.chronicle.record("stop", "", "stopped")
+            running.stop()
 
     # Questions.
 
