@@ -13,7 +13,8 @@ from signal import SIGCONT, SIGSTOP, SIGTERM
 
 from peers import pbload
 from peers.command import Command, running
-from peers.joined import PATIENCE, accepted, listening, read_exactly, reset, session
+from peers.joined import PATIENCE, accepted, listening, read_exactly, read_to_end, reset, session
+from peers.process import wait_until
 from peers.wish import wish
 
 
@@ -71,8 +72,43 @@ def test_a_node_that_has_ended_by_the_time_it_is_connected_is_asked_nothing(tmp_
         stack.enter_context(socket.create_connection(slow.getsockname(), timeout=PATIENCE))
         client = stack.enter_context(socket.create_connection(command.address(), timeout=PATIENCE))
         client.sendall(b"question")
+        wait_until(lambda: command.status().clusters[0].nodes[0].active == 1, "it is on its way there")
         with asleep(command):
             accepted(slow).close()
             accepted(slow).close()
         with accepted(good) as node:
             assert read_exactly(node, 8) == b"question"
+
+
+def test_a_nodes_reset_is_not_taken_for_that_of_the_next(tmp_path: Path) -> None:
+    """Law 7, never a reset where there was a clean end: news of a connection that was given up is old."""
+    with listening() as first, listening() as second, ExitStack() as stack:
+        nodes = {"first": first.getsockname(), "second": second.getsockname()}
+        command = stack.enter_context(running(wish(nodes), tmp_path))
+        client = stack.enter_context(socket.create_connection(command.address(), timeout=PATIENCE))
+        given_up = accepted(first)
+        with asleep(command):
+            client.sendall(b"question")
+            reset(given_up)
+        with accepted(second) as node:
+            assert read_exactly(node, 8) == b"question"
+            node.sendall(b"answer")
+        assert read_to_end(client) == b"answer"
+
+
+def test_a_sessions_reset_is_not_taken_for_that_of_the_next(tmp_path: Path) -> None:
+    """The same for a session that came where another had been."""
+    with listening() as server, ExitStack() as stack:
+        config = wish({"n": server.getsockname()})
+        config["engine"] = {"workers": 1}
+        command = stack.enter_context(running(config, tmp_path))
+        address = command.address()
+        gone = socket.create_connection(address, timeout=PATIENCE)
+        gone_too = accepted(server)
+        with asleep(command):
+            reset(gone)
+            client = stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
+            reset(gone_too)
+        with accepted(server) as node:
+            node.sendall(b"answer")
+        assert read_to_end(client) == b"answer"

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from peers import pbload
 from peers.joined import PATIENCE, exchange, listening, session
-from peers.process import address_of, free_ports
-from peers.wish import wish
-from protobalance import Balancer
+from peers.process import address_of, free_ports, text_of
+from peers.wish import cluster, wish
+from protobalance import Balancer, Refused
 
 
 @pytest.mark.parametrize("outside", ["127.0.0.1", "::1"])
@@ -69,6 +70,47 @@ def test_many_listeners_on_ports_of_the_kernels_choice() -> None:
             for text in before[4]:
                 with session(address_of(text), server):
                     pass
+
+
+def test_a_port_that_was_named_stays_bound_through_a_change() -> None:
+    """It is the same socket as before: a new one could not be bound beside it."""
+    with listening() as server:
+        config = wish({"n": server.getsockname()[:2]})
+        config["listeners"]["in"]["bind"] = _free_range(2)
+        with Balancer(config) as balancer, session(balancer.address("in"), server) as (client, node):
+            config["clusters"]["c"]["policy"] = "random"
+            config["listeners"]["in"]["backlog"] = 100
+            balancer.apply(config)
+            with session(balancer.address("in"), server):
+                exchange(client, node)
+
+
+def test_a_port_that_somebody_listens_on_is_refused() -> None:
+    """Another balancer of the same user is somebody too: the kernel would let us share its clients."""
+    with listening() as server:
+        config = wish({"n": server.getsockname()[:2]})
+        config["listeners"]["in"]["bind"] = text_of(("127.0.0.1", free_ports(1)[0]))
+        with Balancer(config) as first:
+            with pytest.raises(Refused, match="in use"), Balancer(config):
+                pass
+            with session(first.address("in"), server):
+                pass
+
+
+def test_one_port_on_ipv4_and_on_ipv6_is_two_addresses() -> None:
+    """`[::]` takes IPv6 only, on every host alike."""
+    with pbload.nodes("greet", name="4") as four, pbload.nodes("greet", name="6") as six:
+        (port,) = free_ports(1, "::")
+        config = wish(four)
+        config["clusters"]["six"] = cluster(six)
+        config["listeners"] = {
+            "six": {"bind": f"[::]:{port}", "cluster": "six"},
+            "four": {"bind": f"0.0.0.0:{port}", "cluster": "c"},
+        }
+        with Balancer(config):
+            for host, greeting in (("127.0.0.1", b"4\n"), ("::1", b"6\n")):
+                with socket.create_connection((host, port), timeout=PATIENCE) as client:
+                    assert client.recv(2) == greeting
 
 
 def test_a_listener_that_is_removed_refuses_and_its_sessions_go_on() -> None:

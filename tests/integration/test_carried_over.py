@@ -113,3 +113,19 @@ def test_a_redirect_takes_the_listener_along_and_leaves_its_sessions_be() -> Non
             exchange(client, node)
             (kept,) = balancer.sessions().sessions
             assert (kept.cluster, kept.node) == ("c", "n")
+
+
+def test_a_session_still_on_its_way_goes_where_the_latest_configuration_says() -> None:
+    """Law 3: it was promised nothing yet, and those who could take it before may be gone."""
+    with pbload.nodes("blackhole", name="old") as old, pbload.nodes("greet", name="new") as new:
+        config = wish(old, connect_timeout="1h", failover_timeout="1h")
+        with (
+            Balancer(config) as balancer,
+            socket.create_connection(balancer.address("in"), timeout=PATIENCE) as client,
+        ):
+            wait_until(lambda: _node(balancer, "old").active == 1, "it tries the only node")
+            config = wish(old | new, connect_timeout="1h", failover_timeout="1h")
+            config["clusters"]["c"]["nodes"]["old"]["admin_state"] = "offline"
+            balancer.apply(config)
+            assert client.recv(4) == b"new\n"
+            assert _node(balancer, "old").active == 0

@@ -1,4 +1,4 @@
-"""Law 12: each limit of time ends the sessions that it is about, cleanly, and no others."""
+"""Law 12: each limit of time ends the sessions or attempts that it is about, and no others."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from peers import pbload
 from peers.joined import PATIENCE, accepted, exchange, listening, session
 from peers.records import logged, records
 from peers.wish import Config, wish
@@ -85,3 +86,28 @@ def test_a_session_half_closed_and_silent_is_ended(tmp_path: Path, first: str) -
         assert [end.recv(1) for end in (staying, leaving)] == [b"", b""]
         assert _reasons(log, 1) == ["half-close-timeout"]
         exchange(client, node)
+
+
+def test_an_attempt_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    """`connect_timeout`, however long all attempts together may take (law 2)."""
+    with pbload.nodes("blackhole", name="bad") as bad, pbload.nodes("greet", name="good") as good:
+        config = wish(bad | good, connect_timeout=SHORT, failover_timeout="1h")
+        with Balancer(logged(config, tmp_path / "log")) as balancer:
+            with socket.create_connection(balancer.address("in"), timeout=PATIENCE) as client:
+                assert client.recv(5) == b"good\n"
+            (record,) = records(tmp_path / "log", 1)
+    assert [attempt["failure"] for attempt in record["attempts"]] == ["timed-out", ""]
+
+
+def test_all_attempts_together_take_no_longer_than_they_may(tmp_path: Path) -> None:
+    """`failover_timeout`, however long one attempt may take (law 2)."""
+    with pbload.nodes("blackhole", 2) as nodes:
+        config = wish(nodes, connect_timeout="1h", failover_timeout=SHORT)
+        with Balancer(logged(config, tmp_path / "log")) as balancer:
+            with (
+                socket.create_connection(balancer.address("in"), timeout=PATIENCE) as client,
+                pytest.raises(ConnectionResetError),
+            ):
+                client.recv(1)
+            assert _reasons(tmp_path / "log", 1) == ["failover-timeout"]
+            assert balancer.status().listeners[0].unserved == 1
