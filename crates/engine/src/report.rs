@@ -166,7 +166,7 @@ pub enum Event {
     NodeDown { cluster: String, node: String, reason: String, retry_in_ms: u64 },
     /// A node that was down served a session or passed its check.
     NodeUp { cluster: String, node: String },
-    /// A worker thread ended by a panic; its sessions are lost, the other workers go on.
+    /// A worker panicked: its sessions were reset, and it goes on with new ones, as do the others.
     WorkerLost { worker: u32, message: String },
     /// A limit is reached: new sessions wait (`sessions`, `listener-sessions`, `descriptors`), or records
     /// of ended ones are dropped (`session-log`).

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use crate::accept::Doors;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
-use crate::events::{Events, clear};
+use crate::events::{Events, clear, signal};
 use crate::limits::Room;
 use crate::plan::Plan;
 use crate::relay::BUFFER;
@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Take in what waits at the listeners, then close them.
     Drain(Sender<()>),
     Stop,
+    /// What no command should be able to do.
+    #[cfg(test)]
+    Panic,
 }
 
 /// Which sessions are asked for; empty strings match all.
@@ -229,6 +232,8 @@ impl Worker {
                     let _ = done.send(());
                 }
                 Command::Stop => self.stop(),
+                #[cfg(test)]
+                Command::Panic => panic!("as asked"),
             }
         }
     }
@@ -247,11 +252,26 @@ impl Worker {
 
     fn stop(&mut self) {
         self.close_doors(&[]);
+        self.cut_off_all();
+        self.stopping = true;
+    }
+
+    fn cut_off_all(&mut self) {
         for key in self.table.keys() {
             self.step(key, Event::Stopped);
             self.cut_off(key);
         }
-        self.stopping = true;
+    }
+
+    /// After a panic: what was known of sessions cannot be trusted, so all are cut off. The doors are
+    /// sound and stay open, for whoever waits behind them would wait for ever.
+    pub(crate) fn recover(&mut self) {
+        self.cut_off_all();
+        self.unfinished.clear();
+        self.failed.clear();
+        self.dirty.clear();
+        // Commands that came meanwhile still wait.
+        signal(&*self.wake);
     }
 
     fn count_bytes(&mut self) {

@@ -42,7 +42,7 @@ class EngineEvents:
                 self._down.pop((cluster, node), None)
                 tell("node-up", f"{cluster}/{node}", "up again", by="engine")
             case WorkerLost(worker, message):
-                lost = f"lost with its sessions, the other workers go on: {message}"
+                lost = f"stumbled over a fault of ours: {message}; its sessions were reset, it takes new ones"
                 tell("worker-lost", f"worker {worker}", lost, by="engine")
             case LimitReached(limit, message):
                 self._limits[limit] = Limit(limit, message, self._clock())
