@@ -98,6 +98,22 @@ def test_decisions_are_found_by_listener_and_client() -> None:
         assert found("", "", 2) == clients[:1:-1]
 
 
+def test_a_session_that_outlives_its_decision_changes_no_other() -> None:
+    """A worker remembers 1,024 decisions; what becomes of older sessions is not written into them."""
+    with listening() as server, pbload.nodes("echo", name="m") as nodes, ExitStack() as stack:
+        config = wish({"n": server.getsockname()[:2]})
+        config["clusters"]["d"] = cluster(nodes)
+        config["listeners"]["other"] = {"bind": "127.0.0.1:0", "cluster": "d"}
+        config["engine"] = {"workers": 1}
+        balancer = stack.enter_context(Balancer(config))
+        with socket.create_connection(balancer.address("in"), timeout=PATIENCE), accepted(server):
+            assert pbload.connect(balancer.address("other"), 1024)["errors"] == {}
+        wait_until(lambda: balancer.status().active == 0, "all sessions have ended")
+        decisions = balancer.supervisor.running.engine.decisions("", "", 2000)
+        assert {(decision.listener, decision.node) for decision in decisions} == {("other", "m")}
+        assert len(decisions) == 1024
+
+
 def test_a_decision_tells_what_the_policy_compared_and_passed_over() -> None:
     """The chosen node first, with the numbers that were compared; the others with what kept them out."""
     with pbload.nodes("greet", 4, name="n") as nodes:
