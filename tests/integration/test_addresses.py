@@ -139,6 +139,8 @@ def _free_range(count: int) -> str:
 def _all_free(ports: range) -> bool:
     for port in ports:
         with socket.socket() as probe:
+            # As the engine binds: connections that ended lately are in nobody's way.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
