@@ -6,10 +6,12 @@ The process is stopped and continued, so that several things are there at once w
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP, SIGTERM
+
+import pytest
 
 from peers import pbload
 from peers.command import Command, running
@@ -23,9 +25,20 @@ def asleep(command: Command) -> Iterator[None]:
     """Stop the process until the `with` ends."""
     command.signal(SIGSTOP)
     try:
+        wait_until(lambda: _stopped(command), "all its threads have stopped")
         yield
     finally:
         command.signal(SIGCONT)
+
+
+def _stopped(command: Command) -> bool:
+    stats = [task.joinpath("stat").read_text() for task in Path(f"/proc/{command.child.pid}/task").iterdir()]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
+def _wait_until_connected(command: Command) -> None:
+    """Until the balancer knows that its first node has accepted."""
+    wait_until(lambda: command.status().clusters[0].nodes[0].connect_ms > 0, "the node is connected")
 
 
 def test_who_waits_at_a_listener_that_closes_is_served(tmp_path: Path) -> None:
@@ -87,6 +100,7 @@ def test_a_nodes_reset_is_not_taken_for_that_of_the_next(tmp_path: Path) -> None
         command = stack.enter_context(running(wish(nodes), tmp_path))
         client = stack.enter_context(socket.create_connection(command.address(), timeout=PATIENCE))
         given_up = accepted(first)
+        _wait_until_connected(command)
         with asleep(command):
             client.sendall(b"question")
             reset(given_up)
@@ -112,3 +126,20 @@ def test_a_sessions_reset_is_not_taken_for_that_of_the_next(tmp_path: Path) -> N
         with accepted(server) as node:
             node.sendall(b"answer")
         assert read_to_end(client) == b"answer"
+
+
+@pytest.mark.parametrize("leave", [socket.socket.close, reset], ids=["end", "reset"])
+def test_a_client_that_has_left_brings_no_node_into_disrepute(
+    tmp_path: Path, leave: Callable[[socket.socket], None]
+) -> None:
+    """Law 3, first guard: whose end is heard first does not matter, if the client has left by then."""
+    with listening() as server, running(wish({"n": server.getsockname()}), tmp_path) as command:
+        client = socket.create_connection(command.address(), timeout=PATIENCE)
+        node = accepted(server)
+        _wait_until_connected(command)
+        with asleep(command):
+            node.close()
+            leave(client)
+        wait_until(lambda: command.status().active == 0, "the session has ended")
+        (told,) = command.status().clusters[0].nodes
+        assert (told.health, told.failed) == ("up", 0)
