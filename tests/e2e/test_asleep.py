@@ -77,7 +77,8 @@ def test_a_node_that_has_ended_by_the_time_it_is_connected_is_asked_nothing(tmp_
         listening() as good,
         ExitStack() as stack,
     ):
-        slow.settimeout(PATIENCE)
+        # The kernel asks again after 1, 3, 7, 15 s.
+        slow.settimeout(3 * PATIENCE)
         config = wish({"slow": slow.getsockname(), "good": good.getsockname()}, connect_timeout="1h")
         config["clusters"]["c"] |= {"failover_timeout": "1h"}
         command = stack.enter_context(running(config, tmp_path))
@@ -119,6 +120,7 @@ def test_a_sessions_reset_is_not_taken_for_that_of_the_next(tmp_path: Path) -> N
         address = command.address()
         gone = socket.create_connection(address, timeout=PATIENCE)
         gone_too = accepted(server)
+        _wait_until_connected(command)
         with asleep(command):
             reset(gone)
             client = stack.enter_context(socket.create_connection(address, timeout=PATIENCE))

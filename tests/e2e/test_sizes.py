@@ -111,6 +111,31 @@ def _greeted(clients: list[socket.socket]) -> list[socket.socket]:
     return select.select(clients, [], [], 0)[0]
 
 
+def test_descriptors_that_run_out_below_the_limit_are_waited_out_too(tmp_path: Path) -> None:
+    """Law 9: whoever has taken them, clients wait, no processor is used for it, and no node is blamed."""
+    with (
+        pbload.nodes("greet", name="n") as nodes,
+        running(wish(nodes), tmp_path) as command,
+        ExitStack() as stack,
+    ):
+        address = command.address()
+        _, hard = before = resource.prlimit(command.child.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(command.child.pid, resource.RLIMIT_NOFILE, (3, hard))
+        clients = [
+            stack.enter_context(socket.create_connection(address, timeout=PATIENCE)) for _ in range(50)
+        ]
+        wait_until(lambda: command.said("no descriptors"), "the shortage is told")
+        used = command.cpu_seconds()
+        # Not for timing: a spin needs time to show itself.
+        time.sleep(1.0)
+        assert command.cpu_seconds() - used < 0.5
+        resource.prlimit(command.child.pid, resource.RLIMIT_NOFILE, before)
+        assert {client.recv(2) for client in clients} == {b"n\n"}
+        wait_until(lambda: command.status().limits == [], "the shortage is over")
+        (node,) = command.status().clusters[0].nodes
+        assert (node.health, node.failed) == ("up", 0)
+
+
 def _affordable(sessions: int) -> int:
     """So many sessions, or what this machine's descriptor limit allows the balancer: two each."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from contextlib import ExitStack
 
@@ -38,6 +39,17 @@ def test_who_does_not_fit_waits_and_is_served_when_there_is_room(whose: str) -> 
         for client in [*clients, waiting]:
             client.close()
         wait_until(lambda: balancer.status().active == 0, "all sessions have ended")
+
+
+@pytest.mark.parametrize("wanted", [7, 10**9])
+def test_no_more_sessions_are_promised_than_there_are_descriptors_for(wanted: int) -> None:
+    """Law 9: computed at start; a session has two."""
+    config = wish({"n": ("127.0.0.1", 9)})
+    config["engine"] = {"max_sessions": wanted}
+    with Balancer(config) as balancer:
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        told = balancer.status().max_sessions
+    assert told == wanted if wanted * 2 < descriptors else told * 2 < descriptors
 
 
 @pytest.mark.parametrize(("whose", "word"), [("listener", "listener-sessions"), ("engine", "sessions")])
