@@ -41,7 +41,7 @@ def test_who_does_not_fit_waits_and_is_served_when_there_is_room(whose: str) -> 
         wait_until(lambda: balancer.status().active == 0, "all sessions have ended")
 
 
-@pytest.mark.parametrize("wanted", [7, 10**9])
+@pytest.mark.parametrize("wanted", [7, 10_000_000])
 def test_no_more_sessions_are_promised_than_there_are_descriptors_for(wanted: int) -> None:
     """Law 9: computed at start; a session has two."""
     config = wish({"n": ("127.0.0.1", 9)})
