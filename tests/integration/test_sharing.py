@@ -93,6 +93,20 @@ def test_a_prefix_makes_one_client_of_many_addresses() -> None:
         assert len(set().union(*seen.values())) == 3
 
 
+@pytest.mark.parametrize("on_failover", ["return", "move"])
+def test_a_client_whose_home_was_away_comes_home_or_has_moved(on_failover: str) -> None:
+    """Law 6, as the operator chose."""
+    affinity = {"on_failover": on_failover}
+    with pbload.nodes("greet", 3, name="n") as nodes, Balancer(wish(nodes, affinity=affinity)) as balancer:
+        home = _answer(balancer, "127.0.9.1").decode().strip()
+        balancer.set_node(f"c/{home}", "draining")
+        refuge = _answer(balancer, "127.0.9.1").decode().strip()
+        balancer.set_node(f"c/{home}", "available")
+        after = {_answer(balancer, "127.0.9.1").decode().strip() for _ in range(5)}
+        assert refuge != home
+        assert after == {home if on_failover == "return" else refuge}
+
+
 def test_client_hash_gives_the_same_answer_in_two_balancers() -> None:
     """Design section 4: the same answer on every balancer with the same key."""
     with pbload.nodes("greet", 5, name="n") as nodes:
