@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from peers.process import free_ports, text_of
 from protobalance import config as configuration
 from protobalance.config.plan import compile_plan
 from protobalance.control.engine_port import EnginePort, start_engine
@@ -121,6 +122,15 @@ def test_a_plan_that_cannot_be_carried_out_is_refused_whole(engine: EnginePort, 
         with pytest.raises(Refused) as refused:
             engine.apply(plan(node, f"127.0.0.1:{taken.getsockname()[1]}"))
         assert refused.value.kind == "engine"
+    assert engine.snapshot().generation == generation
+
+
+def test_an_address_that_is_bound_already_is_not_bound_twice(engine: EnginePort, node: str) -> None:
+    one = msgspec.json.decode(plan(node, text_of(("127.0.0.1", free_ports(1)[0]))))
+    generation = engine.apply(msgspec.json.encode(one))
+    two = one | {"listeners": [one["listeners"][0], one["listeners"][0] | {"name": "twin"}]}
+    with pytest.raises(Refused, match="bound twice"):
+        engine.apply(msgspec.json.encode(two))
     assert engine.snapshot().generation == generation
 
 
