@@ -14,6 +14,7 @@ from protobalance import config as configuration
 from protobalance.config.plan import compile_plan
 from protobalance.control.engine_port import EnginePort, start_engine
 from protobalance.control.refusal import Refused
+from protobalance.control.report import EngineWarning
 
 pytest.importorskip("protobalance._engine", reason="needs the compiled engine: make build")
 
@@ -132,6 +133,21 @@ def test_an_address_that_is_bound_already_is_not_bound_twice(engine: EnginePort,
     with pytest.raises(Refused, match="bound twice"):
         engine.apply(msgspec.json.encode(two))
     assert engine.snapshot().generation == generation
+
+
+def test_a_socket_handed_over_that_no_listener_binds_is_closed_and_told(node: str) -> None:
+    handed = socket.create_server(("127.0.0.1", 0))
+    address = handed.getsockname()
+    engine = start_engine(1, 0, [handed.detach()])
+    try:
+        engine.apply(plan(node))
+        (event,) = engine.take_events()
+        assert isinstance(event, EngineWarning)
+        assert text_of(address) in event.message
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address).close()
+    finally:
+        engine.stop()
 
 
 def test_after_stop_it_is_refused(engine: EnginePort, node: str) -> None:
