@@ -151,6 +151,6 @@ def test_a_worker_that_holds_much_reads_little() -> None:
             with pbload.started("bulk", target=text_of(balancer.address("in")), **options) as stuck:
                 stuck.line()
                 (worker,) = balancer.supervisor.running.engine.snapshot().workers
-    if worker.buffered_bytes < budget:
+    if worker.buffered_bytes < budget // 2:
         pytest.skip("this machine's kernel held all of it")
     assert worker.buffered_bytes < budget + 2 * readers * read_meanwhile
