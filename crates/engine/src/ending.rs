@@ -32,14 +32,10 @@ impl Worker {
     pub(crate) fn end(&mut self, key: u32, reason: CloseReason, reset: bool) {
         let Some(pair) = self.table.get_mut(key) else { return };
         pair.closing = Some(reason);
-        let survivor = match reason {
-            CloseReason::NodeReset => Some(Side::Client),
-            CloseReason::ClientReset => Some(Side::Node),
-            CloseReason::PeerVanished => None,
-            _ if reset || pair.held() > 0 => None,
-            _ => return self.finish(key),
-        };
-        match survivor {
+        if !reset && pair.held() == 0 {
+            return self.finish(key);
+        }
+        match survivor(reason) {
             // Data written before a reset still arrives (law 7): the reset waits for it.
             Some(side) if undelivered(pair, side) => self.timer.arm(key, self.at.now.after(LINGER_ROUND)),
             _ => self.cut_off(key),
@@ -56,15 +52,20 @@ impl Worker {
     /// Resets a side once everything for it has arrived.
     pub(crate) fn close_if_delivered(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
-        let side = match pair.closing {
-            Some(CloseReason::NodeReset) => Side::Client,
-            Some(_) => Side::Node,
-            None => return,
-        };
+        let Some(side) = pair.closing.and_then(survivor) else { return };
         if undelivered(pair, side) && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
             return self.timer.arm(key, self.at.now.after(LINGER_ROUND));
         }
         self.cut_off(key);
+    }
+}
+
+/// The side that is still to get what was written for it before it is reset, if one is.
+pub(crate) fn survivor(reason: CloseReason) -> Option<Side> {
+    match reason {
+        CloseReason::NodeReset => Some(Side::Client),
+        CloseReason::ClientReset => Some(Side::Node),
+        _ => None,
     }
 }
 

@@ -1,6 +1,9 @@
 //! The engine as the control plane holds it: few, coarse calls. Workers run behind it and never wait
 //! for it; it waits for them only to say that a plan is in force everywhere.
 
+#[cfg(test)]
+mod panics;
+
 use std::any::Any;
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -344,85 +347,4 @@ fn seed() -> std::io::Result<u64> {
     let mut seed = [0; 8];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
     Ok(u64::from_ne_bytes(seed))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-    use std::net::{Shutdown, TcpListener, TcpStream};
-
-    use super::*;
-
-    /// Says back to each client what it said, one after the other.
-    fn echo() -> std::io::Result<std::net::SocketAddr> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                std::thread::spawn(move || std::io::copy(&mut &client, &mut &client));
-            }
-        });
-        Ok(address)
-    }
-
-    fn plan(node: std::net::SocketAddr) -> String {
-        serde_json::json!({
-            "session_log": {"target": "off", "format": "text"},
-            "listeners": [{
-                "name": "in", "bind": ["127.0.0.1:0"], "cluster": "c", "idle_timeout_ms": 60_000,
-                "first_byte_timeout_ms": 0, "half_close_timeout_ms": 60_000, "max_sessions": 0,
-                "backlog": 128, "keepalive_ms": 0, "user_timeout_ms": 0,
-            }],
-            "clusters": [{
-                "name": "c", "policy": "round-robin", "hash_key": "", "load_expression": "",
-                "rating_ttl_ms": 1000, "rate_window_ms": 1000, "connect_timeout_ms": 5000,
-                "failover_timeout_ms": 5000, "retry_interval_ms": 1000, "early_close_window_ms": 1000,
-                "replay_unanswered": false, "affinity": null,
-                "nodes": [{
-                    "name": "n", "address": node.to_string(), "weight": 1, "fallbacks": [],
-                    "admin_state": "available", "max_sessions": 0,
-                }],
-            }],
-        })
-        .to_string()
-    }
-
-    fn ask(address: &str) -> std::io::Result<String> {
-        let mut client = TcpStream::connect(address)?;
-        client.write_all(b"hello")?;
-        client.shutdown(Shutdown::Write)?;
-        let mut answer = String::new();
-        client.read_to_string(&mut answer)?;
-        Ok(answer)
-    }
-
-    #[test]
-    fn a_worker_that_panics_cuts_its_sessions_off_and_serves_new_ones()
-    -> Result<(), Box<dyn std::error::Error>> {
-        let engine = Engine::start(1, 0, &[])?;
-        engine.apply(plan(echo()?).as_bytes())?;
-        let address = engine.snapshot().listeners[0].addresses[0].clone();
-        let mut held = TcpStream::connect(&address)?;
-        held.write_all(b"x")?;
-        held.read_exact(&mut [0])?;
-        engine.workers[0].send(Command::Panic);
-        assert_eq!(
-            held.read(&mut [0]).map_err(|error| error.kind()),
-            Err(std::io::ErrorKind::ConnectionReset)
-        );
-        for _ in 0..10 {
-            assert_eq!(ask(&address)?, "hello");
-        }
-        let snapshot = engine.snapshot();
-        assert!(snapshot.workers[0].alive);
-        let told = engine.take_events();
-        assert!(
-            matches!(&told[..], [Event::WorkerLost { worker: 0, message }] if message == "as asked"),
-            "{told:?}"
-        );
-        engine.stop();
-        let listener = &engine.snapshot().listeners[0];
-        assert_eq!((listener.opened, listener.closed), (11, 11));
-        Ok(())
-    }
 }

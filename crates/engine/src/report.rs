@@ -2,11 +2,12 @@
 //! The Python side decodes into `protobalance/control/report.py`; a contract test holds the two
 //! together. Spans are in milliseconds, counts since the engine's start.
 
+#![allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
+
 use serde::Serialize;
 
 /// Counts and states of everything at one moment.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct Snapshot {
     pub generation: u64,
     pub uptime_ms: u64,
@@ -23,7 +24,6 @@ pub struct Snapshot {
 
 /// One worker.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct WorkerReport {
     pub alive: bool,
     pub active: u64,
@@ -34,7 +34,6 @@ pub struct WorkerReport {
 
 /// One listener.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct ListenerReport {
     pub name: String,
     /// The addresses really bound, chosen ports filled in.
@@ -49,7 +48,6 @@ pub struct ListenerReport {
 
 /// One cluster.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct ClusterReport {
     pub name: String,
     pub policy: String,
@@ -59,7 +57,6 @@ pub struct ClusterReport {
 
 /// One cluster's affinity.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct AffinityReport {
     pub clients: u64,
     pub capacity: u64,
@@ -69,7 +66,6 @@ pub struct AffinityReport {
 
 /// One node. Nodes that left the plan while they still have sessions are listed as `removed`.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct NodeReport {
     pub name: String,
     pub address: String,
@@ -93,7 +89,6 @@ pub struct NodeReport {
 
 /// One session that is open.
 #[derive(Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct SessionReport {
     pub client: String,
     pub listener: String,
@@ -111,7 +106,6 @@ pub struct SessionReport {
 
 /// Why a session went where it went, as recorded when it was decided.
 #[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct DecisionReport {
     /// How long ago; 0 for a hypothetical one.
     pub age_ms: u64,
@@ -136,7 +130,6 @@ pub struct DecisionReport {
 
 /// One attempt of a decision.
 #[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct AttemptReport {
     pub node: String,
     /// Why it was chosen: `affinity`, `policy`, `fallback`, `next` or `last-resort`.
@@ -148,7 +141,6 @@ pub struct AttemptReport {
 
 /// One candidate of a decision.
 #[derive(Clone, Debug, Serialize)]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub struct CandidateReport {
     pub node: String,
     /// What the policy compared; absent where it compares nothing.
@@ -160,7 +152,6 @@ pub struct CandidateReport {
 /// Something the control plane should know. Clients never wait for it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 pub enum Event {
     /// A node failed and is left alone for a while.
     NodeDown { cluster: String, node: String, reason: String, retry_in_ms: u64 },

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use protobalance_core::session::{Action, CloseReason, Event, Failure, News, Phase, Side};
+use protobalance_core::session::{Action, Event, Failure, News, Phase, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv, sockopt};
 
 use crate::connect;
-use crate::ending::reset_at_close;
+use crate::ending::{reset_at_close, survivor};
 use crate::pair::other;
 use crate::relay::Pumped;
 use crate::report::Event as Told;
@@ -340,9 +340,8 @@ impl Worker {
     pub(crate) fn on_timer(&mut self, key: u32) {
         let now = self.at.now;
         let Some(pair) = self.table.get_mut(key) else { return };
-        if pair.closing.is_some() {
-            let side = if pair.closing == Some(CloseReason::NodeReset) { Side::Node } else { Side::Client };
-            self.pump(key, side);
+        if let Some(side) = pair.closing.and_then(survivor) {
+            self.pump(key, other(side));
             return self.close_if_delivered(key);
         }
         if pair.session.phase() != Phase::Connecting {

@@ -19,6 +19,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 
 
+def add_file(parser: argparse.ArgumentParser) -> None:
+    """The configuration that a running balancer is asked about, or given."""
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="without it, the file that the balancer was started with",
+    )
+
+
 def count(word: str) -> int:
     """A number of things, at least one."""
     number = int(word)

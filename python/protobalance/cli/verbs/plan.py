@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from protobalance.api.operations import plan
 from protobalance.cli import answer
 from protobalance.cli.configuration_file import wish
-from protobalance.cli.options import add_json, add_socket
+from protobalance.cli.options import add_file, add_json, add_socket
 from protobalance.cli.screen.changes import plan_page
 
 EXAMPLE = "protobalance plan protobalance.toml"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "file",
-        nargs="?",
-        type=Path,
-        metavar="FILE",
-        help="without it, the file that the balancer was started with",
-    )
+    add_file(parser)
     add_json(parser)
     add_socket(parser)
 
