@@ -41,7 +41,7 @@ def _limits() -> list[str]:
 
 
 def _fields_of_the_log() -> list[str]:
-    body = re.search(r"json!\(\{(.*?)\}\)", ENGINE, re.DOTALL)
+    body = re.search(r"fn write_json.*?json!\(\{(.*?)\}\)", ENGINE, re.DOTALL)
     assert body
     return re.findall(r'^\s+"(\w+)": ', body[1], re.MULTILINE)
 
