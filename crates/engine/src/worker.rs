@@ -270,6 +270,8 @@ impl Worker {
         self.unfinished.clear();
         self.failed.clear();
         self.dirty.clear();
+        // What the panicking session held was never given back.
+        self.held = 0;
         // Commands that came meanwhile still wait.
         signal(&*self.wake);
     }
