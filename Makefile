@@ -6,11 +6,12 @@ RUST_SOURCES := $(shell find crates bench/load -name '*.rs' -o -name 'Cargo.toml
 ENGINE := $(VENV)/.engine-release
 LOAD := target/release/pbload
 
-.PHONY: help demo test build lint fmt wheel peers lock clean
+.PHONY: help demo test proof build lint fmt wheel peers lock clean
 
 help:
 	@echo 'make demo   build, then show a balancer at work'
 	@echo 'make test   build, install what tests need, run every test'
+	@echo 'make proof  the long runs behind the claims; ONLY=name for one'
 	@echo 'make build  a release build as $(BIN)/protobalance'
 	@echo 'make lint   ruff, mypy, stubtest, import-linter, clippy, rustfmt'
 	@echo 'make fmt    format everything'
@@ -40,6 +41,10 @@ $(LOAD): $(RUST_SOURCES)
 test: build $(LOAD) peers
 	cargo test --quiet --locked --workspace --exclude protobalance-python
 	$(BIN)/pytest
+
+# What would take a test run too long; see tests/proof/__init__.py.
+proof: build $(LOAD)
+	$(BIN)/pytest -s -o python_files='proof_*.py' -o python_functions='proof_*' tests/proof -k '$(ONLY)'
 
 # The real services that tests start: nginx, Postfix, Dovecot, Redis.
 peers:
