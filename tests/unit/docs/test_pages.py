@@ -97,6 +97,11 @@ def test_the_index_knows_every_document() -> None:
     assert {path for path in documents if not listed & {path, *path.parents}} == set()
 
 
+def test_the_index_of_services_knows_every_page() -> None:
+    pages = {path.name for path in (ROOT / "docs/services").glob("*.md")} - {"README.md"}
+    assert pages <= set(re.findall(r"\]\(([^)#]+)\)", text_of("docs/services/README.md")))
+
+
 def test_the_readme_can_be_read_at_once() -> None:
     assert len(README.splitlines()) < 200
     assert README.index("make demo") < README.index("make test") < 1000
