@@ -34,8 +34,9 @@ def ten_nodes(mode: str) -> Iterator[tuple[Mapping[str, Address], set[str]]]:
         ("idle-then-speak", "echo", {}),
         # Bytes that were written can be written again only where the operator said that this is harmless.
         ("client-first", "echo", {"replay_unanswered": True}),
+        ("client-first", "echo", {}),
     ],
-    ids=["server-first", "idle-then-speak", "client-first"],
+    ids=["server-first", "idle-then-speak", "client-first-replayed", "client-first"],
 )
 def test_no_client_of_100000_notices_six_bad_nodes(kind: str, mode: str, limits: Config) -> None:
     """Law 3, whoever speaks first: refused, timed out, closed and reset before any byte. Law 4: the bad ones

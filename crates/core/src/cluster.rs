@@ -83,6 +83,8 @@ pub struct Limits {
     pub retry_interval: Duration,
     /// How soon after connecting a node's close still counts as its failure (law 3).
     pub early_close_window: Duration,
+    /// How long a client's first bytes wait at a node that is not proven (law 3).
+    pub first_contact_pause: Duration,
     /// Whether bytes already written may be written again to another node while none was answered.
     pub replay_unanswered: bool,
 }

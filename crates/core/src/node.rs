@@ -1,7 +1,7 @@
 //! One node's shared truth. Every worker reads and writes it without a lock; it outlives plans,
 //! so a change of configuration forgets neither counts nor health.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::moment::Moment;
@@ -81,6 +81,7 @@ pub struct NodeState {
     name: Box<str>,
     admin_state: AtomicU8,
     retry_at: AtomicU64,
+    proven: AtomicBool,
     active: AtomicU32,
     opened: AtomicU64,
     failed: AtomicU64,
@@ -110,6 +111,7 @@ impl NodeState {
             name: name.into(),
             admin_state: AtomicU8::new(admin_state as u8),
             retry_at: AtomicU64::new(0),
+            proven: AtomicBool::new(false),
             active: AtomicU32::new(0),
             opened: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -179,6 +181,7 @@ impl NodeState {
     /// Notes a failure: down until `retry_at`. True if it was up before.
     pub fn mark_down(&self, retry_at: Moment) -> bool {
         self.failed.fetch_add(1, Relaxed);
+        self.doubt();
         self.retry_at.swap(retry_at.0.max(1), Relaxed) == 0
     }
 
@@ -186,6 +189,26 @@ impl NodeState {
     pub fn mark_up(&self) -> bool {
         // Read first: on the way of every session, and a shared line is dear to write.
         self.retry_at.load(Relaxed) != 0 && self.retry_at.swap(0, Relaxed) != 0
+    }
+
+    /// Whether it has shown, since it was last doubted, that it does not end connections it has only
+    /// just accepted: what is sent to such a node at once may be lost.
+    #[must_use]
+    pub fn proven(&self) -> bool {
+        self.proven.load(Relaxed)
+    }
+
+    /// Notes that it spoke, or kept a connection for as long as one that is broken would not.
+    pub fn prove(&self) {
+        // Read first, as in `mark_up`.
+        if !self.proven() {
+            self.proven.store(true, Relaxed);
+        }
+    }
+
+    /// Notes that it ended a connection without a word.
+    pub fn doubt(&self) {
+        self.proven.store(false, Relaxed);
     }
 
     /// A session (or the attempt at one) is given to the node. `ticket` orders choices within the

@@ -13,6 +13,7 @@
 //! bytes is marked down only once another node has answered the same bytes, so that no client can
 //! bring nodes into disrepute by sending what every one of them rejects.
 
+mod first_contact;
 mod vocabulary;
 
 use std::net::IpAddr;
@@ -36,6 +37,10 @@ pub struct Session {
     candidates: Candidates,
     phase: Phase,
     on_trial: bool,
+    /// Whether the client's bytes wait for the node to prove itself.
+    careful: bool,
+    /// Whether the node has spoken.
+    answered: bool,
     first_closed: Option<Side>,
     /// The attempt under way or standing. Apart from the failed ones, so that a session whose first
     /// attempt stands allocates nothing.
@@ -63,6 +68,8 @@ impl Session {
             candidates: Candidates::default(),
             phase: Phase::Connecting,
             on_trial: false,
+            careful: false,
+            answered: false,
             first_closed: None,
             attempt: None,
             failed: Vec::new(),
@@ -90,7 +97,10 @@ impl Session {
             Event::Reset(Side::Node) if self.may_move_on() => {
                 self.failed(self.silent_failure(Failure::Reset), at)
             }
-            Event::Reset(Side::Node) => self.end(CloseReason::NodeReset, true),
+            Event::Reset(Side::Node) => {
+                self.doubt_silent_node();
+                self.end(CloseReason::NodeReset, true)
+            }
             Event::Reset(Side::Client) => self.end(CloseReason::ClientReset, true),
             Event::Vanished(Side::Node) if self.may_move_on() => self.failed(Failure::TimedOut, at),
             Event::Vanished(_) => self.end(CloseReason::PeerVanished, true),
@@ -124,6 +134,9 @@ impl Session {
             |from: Moment, span: Duration| if span.is_zero() { Moment::NEVER } else { from.after(span) };
         let idle = after(self.active_at, limits.idle);
         match (self.phase, &self.cluster) {
+            (Phase::Quiet, Some(cluster)) if self.careful => {
+                idle.min(self.attempt_at.after(cluster.limits.first_contact_pause))
+            }
             (Phase::Connecting, Some(cluster)) => after(self.attempt_at, cluster.limits.connect_timeout)
                 .min(after(self.opened_at, cluster.limits.failover_timeout)),
             (Phase::Quiet, Some(cluster)) if self.on_trial => {
@@ -201,6 +214,7 @@ impl Session {
 
     fn spoke_to_node(&mut self, now: Moment) -> Action {
         self.active_at = now;
+        self.careful = false;
         if self.phase == Phase::Quiet {
             let replay = self.cluster.as_ref().is_some_and(|cluster| cluster.limits.replay_unanswered);
             if replay {
@@ -214,6 +228,8 @@ impl Session {
 
     fn spoke_to_client(&mut self, now: Moment) -> Action {
         self.active_at = now;
+        self.answered = true;
+        self.prove_node();
         self.mark_up();
         if self.phase != Phase::Talking {
             self.blame_unanswered(now);
@@ -242,6 +258,9 @@ impl Session {
             if at.now.since(self.attempt_at) <= window {
                 return self.failed(self.silent_failure(Failure::ClosedEarly), at);
             }
+        }
+        if side == Side::Node {
+            self.doubt_silent_node();
         }
         self.first_closed.get_or_insert(side);
         self.active_at = at.now;
@@ -309,6 +328,7 @@ impl Session {
         self.keep_affinity(&cluster, index, why, at.unix_now);
         let node = &cluster.nodes[usize::from(index)].state;
         self.on_trial = node.health(at.now) != Health::Up;
+        self.careful = first_contact::is_due(node, &cluster.limits);
         node.session_opened(at.now, cluster.state.next_ticket());
         let after = at.now.since(self.opened_at);
         self.attempt = Some(Attempt { node: Arc::clone(node), why, failure: None, after });
@@ -337,6 +357,10 @@ impl Session {
             Phase::Connecting => self.move_on(Failure::TimedOut, at),
             Phase::Quiet if over(self.opened_at, limits.first_byte) => {
                 self.end(CloseReason::FirstByteTimeout, false)
+            }
+            Phase::Quiet if self.careful && self.paused_enough(at.now) => {
+                self.prove_node();
+                Action::Continue
             }
             _ if over(self.active_at, limits.idle) => self.end(CloseReason::IdleTimeout, false),
             Phase::Quiet if self.on_trial => {

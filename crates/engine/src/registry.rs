@@ -375,6 +375,7 @@ fn limits(spec: &ClusterSpec) -> Limits {
         failover_timeout: Duration::from_millis(spec.failover_timeout_ms),
         retry_interval: Duration::from_millis(spec.retry_interval_ms),
         early_close_window: Duration::from_millis(spec.early_close_window_ms),
+        first_contact_pause: Duration::from_millis(spec.first_contact_pause_ms),
         replay_unanswered: spec.replay_unanswered,
     }
 }

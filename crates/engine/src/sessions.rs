@@ -105,6 +105,10 @@ impl Worker {
             // What became of the attempt is for its own event to say.
             return;
         }
+        if side == Side::Client && pair.session.holds_client() && !pair.to_node.failed() {
+            // Its time comes with the deadline, or with the node's first word.
+            return;
+        }
         let (held, moved) = (pair.held(), pair.to_node.delivered() + pair.to_client.read());
         let pumped = pair.pump_from(side, &mut self.buffer, frugal);
         self.held = self.held + pair.held() - held;
@@ -139,6 +143,9 @@ impl Worker {
                     return;
                 }
                 pair.to_node.forget_replay();
+                if pair.session.holds_client() {
+                    self.unfinished.push(key);
+                }
                 self.step(key, Event::SpokeToClient);
             }
         }
@@ -226,6 +233,7 @@ impl Worker {
         let waiting = pair.to_node.held() > 0;
         match recv(&pair.client, &mut [0u8; 1][..], RecvFlags::PEEK) {
             Ok((0, _)) if !waiting => {
+                pair.session.stop_holding();
                 // Read like any other end, so that it is told once and counts as read.
                 self.pump(key, Side::Client);
                 false
@@ -347,10 +355,14 @@ impl Worker {
         if pair.session.phase() != Phase::Connecting {
             pair.tune_for_long_life();
         }
+        let holds = pair.session.holds_client();
         if pair.session.deadline(&pair.listener.time_limits) <= now {
             self.step(key, Event::Deadline);
         }
         self.arm(key);
+        if holds {
+            self.pump(key, Side::Client);
+        }
     }
 
     /// Sets the session's timer to its next deadline.

@@ -66,6 +66,8 @@ pub struct ClusterSpec {
     pub retry_interval_ms: u64,
     /// How soon after connecting a close counts as the node's failure.
     pub early_close_window_ms: u64,
+    /// How long a client's first bytes wait at a node that is not proven.
+    pub first_contact_pause_ms: u64,
     /// Whether unanswered bytes may be written to another node.
     pub replay_unanswered: bool,
     /// Same client, same node.

@@ -263,6 +263,17 @@ class Cluster:
             "later it is more likely the node's own idle limit",
         ),
     ] = 2.0
+    first_contact_pause: Annotated[
+        float,
+        Key(
+            Duration("1ms", "1h", zero="they go at once"),
+            "How long a client's first bytes wait at a node that has not proven itself: since the start, "
+            "since it failed, or since it ended a session without an answer. If it ends meanwhile, as a "
+            "proxy does whose service is gone, the session moves on and nothing was lost. Its first answer "
+            "ends the wait.",
+            "a broken node ends at once; nobody notices the pause",
+        ),
+    ] = 0.02
     replay_unanswered: Annotated[
         bool,
         Key(

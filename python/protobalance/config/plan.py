@@ -77,6 +77,7 @@ def _cluster(cluster: Cluster, state_dir: str | None) -> Fields:
         "failover_timeout_ms": to_milliseconds(cluster.failover_timeout),
         "retry_interval_ms": to_milliseconds(cluster.retry_interval),
         "early_close_window_ms": to_milliseconds(cluster.early_close_window),
+        "first_contact_pause_ms": to_milliseconds(cluster.first_contact_pause),
         "replay_unanswered": cluster.replay_unanswered,
         "affinity": _affinity(cluster.affinity, affinity_path(state_dir, cluster))
         if cluster.affinity

@@ -4,11 +4,14 @@
 mod affinity;
 mod expression;
 mod fallbacks;
+mod first_contact;
 mod golden;
 mod hash;
+mod homes;
 mod model;
 mod policies;
 mod rate;
 mod round_robin;
 mod session;
 mod shares;
+mod stage;

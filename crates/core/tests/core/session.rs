@@ -5,110 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, OnFailover, Table};
-use protobalance_core::cluster::{Cluster, Limits, link};
-use protobalance_core::failover::{Circumstances, Skip, Trace, Why, preview};
+use protobalance_core::affinity::OnFailover;
+use protobalance_core::failover::{Trace, Why, preview};
 use protobalance_core::moment::Moment;
-use protobalance_core::node::{AdminState, Health, NodeState};
-use protobalance_core::policy;
-use protobalance_core::session::{
-    Action, CloseReason, Event, Failure, News, Phase, Session, Side, TimeLimits,
-};
+use protobalance_core::node::{AdminState, Health};
+use protobalance_core::session::{Action, CloseReason, Event, Failure, News, Phase, Side, TimeLimits};
 
-use crate::model;
-
-const LIMITS: TimeLimits = TimeLimits {
-    idle: Duration::from_secs(3600),
-    first_byte: Duration::ZERO,
-    half_close: Duration::from_secs(60),
-};
-const CLIENT: [u8; 4] = [203, 0, 113, 9];
-
-/// A cluster of nodes `a`, `b`, … and the clock.
-struct Stage {
-    cluster: Arc<Cluster>,
-    now: Moment,
-}
-
-/// A session on the stage; the actions are what the engine would see.
-struct Played {
-    session: Session,
-    action: Action,
-}
-
-impl Stage {
-    fn new(nodes: usize) -> Stage {
-        Stage::with(nodes, |_| {})
-    }
-
-    fn with(nodes: usize, change: impl FnOnce(&mut Cluster)) -> Stage {
-        let names: Vec<String> = (b'a'..).take(nodes).map(|name| char::from(name).to_string()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let mut cluster = Cluster {
-            name: "c".into(),
-            nodes: names.iter().map(|name| model::node(name, 1)).collect(),
-            policy: policy::named("round-robin", &model::settings(&names)).expect("a policy"),
-            affinity: None,
-            limits: Limits {
-                connect_timeout: Duration::from_secs(2),
-                failover_timeout: Duration::from_secs(10),
-                retry_interval: Duration::from_secs(5),
-                early_close_window: Duration::from_secs(2),
-                replay_unanswered: false,
-            },
-            state: Arc::default(),
-        };
-        change(&mut cluster);
-        link(&mut cluster.nodes);
-        Stage { cluster: Arc::new(cluster), now: Moment(1_000_000) }
-    }
-
-    fn node(&self, name: &str) -> &NodeState {
-        let index = self.cluster.index_of(name).expect("a node of the stage");
-        &self.cluster.nodes[usize::from(index)].state
-    }
-
-    fn at(&self) -> Circumstances {
-        Circumstances { now: self.now, unix_now: 1_000_000 + (self.now.0 / 1_000_000) as u32, random: 7 }
-    }
-
-    fn open(&self) -> Played {
-        let client = IpAddr::from(CLIENT);
-        let (session, action) =
-            Session::open(client, Arc::clone(&self.cluster), self.at(), &mut Trace::empty());
-        Played { session, action }
-    }
-
-    fn later(&mut self, millis: u64) {
-        self.now = self.now.after(Duration::from_millis(millis));
-    }
-
-    fn active(&self) -> Vec<u32> {
-        self.cluster.nodes.iter().map(|node| node.state.active()).collect()
-    }
-}
-
-impl Played {
-    fn on(&mut self, stage: &Stage, event: Event) -> Action {
-        self.action = self.session.on(event, &LIMITS, stage.at());
-        self.action
-    }
-
-    fn node(&self) -> &str {
-        self.session.node().expect("an attempt").name()
-    }
-
-    fn attempts(&self) -> Vec<(String, Why, Option<Failure>)> {
-        self.session
-            .attempts()
-            .map(|attempt| (attempt.node.name().to_owned(), attempt.why, attempt.failure))
-            .collect()
-    }
-}
-
-fn end(reason: CloseReason, reset: bool) -> Action {
-    Action::End { reason, reset }
-}
+use crate::homes::affine;
+use crate::stage::{CLIENT, LIMITS, Stage, end};
 
 #[test]
 fn a_session_that_goes_well() {
@@ -391,72 +295,6 @@ fn law_12_limits_of_time() {
         assert_eq!(played.session.deadline(&limits), stage.now, "{reason:?}");
         assert_eq!(played.session.on(Event::Deadline, &limits, stage.at()), end(reason, false));
     }
-}
-
-fn affine(on_failover: OnFailover) -> Stage {
-    Stage::with(3, |cluster| {
-        cluster.affinity = Some(Affinity {
-            table: Arc::new(Table::in_memory(1000, [1; 16])),
-            idle: Duration::from_secs(3600),
-            prefix_v4: 32,
-            prefix_v6: 64,
-            on_failover,
-            ids: Box::new([0, 1, 2]),
-        });
-    })
-}
-
-#[test]
-fn law_6_a_client_comes_home_again() {
-    let mut stage = affine(OnFailover::Return);
-    assert_eq!(stage.open().node(), "a");
-    assert_eq!(stage.open().node(), "a", "parallel connections of one client belong together");
-    stage.node("a").mark_down(stage.now.after(Duration::from_secs(5)));
-    let elsewhere = stage.open();
-    assert_ne!(elsewhere.node(), "a");
-    stage.node("a").mark_up();
-    let home = stage.open();
-    assert_eq!((home.node(), home.attempts()[0].1), ("a", Why::Affinity));
-    stage.node("a").set_admin_state(AdminState::Draining);
-    assert_ne!(stage.open().node(), "a", "draining takes none, affine ones included");
-    stage.node("a").set_admin_state(AdminState::Available);
-    stage.later(3_601_000);
-    assert_ne!(stage.open().attempts()[0].1, Why::Affinity, "unseen for longer than idle");
-}
-
-#[test]
-fn law_6_or_it_moves_for_good() {
-    let stage = affine(OnFailover::Move);
-    assert_eq!(stage.open().node(), "a");
-    stage.node("a").mark_down(stage.now.after(Duration::from_secs(5)));
-    let refuge = stage.open().node().to_owned();
-    stage.node("a").mark_up();
-    assert_eq!(stage.open().node(), refuge);
-}
-
-#[test]
-fn law_6_a_home_that_cannot_is_replaced_by_its_fallbacks() {
-    let mut stage = affine(OnFailover::Return);
-    let cluster = Arc::get_mut(&mut stage.cluster).expect("nobody else has it");
-    cluster.nodes[0].fallbacks = Box::new([2]);
-    assert_eq!(stage.open().node(), "a");
-    stage.node("a").mark_down(stage.now.after(Duration::from_secs(5)));
-    let played = stage.open();
-    assert_eq!((played.node(), played.attempts()[0].1), ("c", Why::Fallback));
-    let mut trace = Trace::empty();
-    let seen = preview(&stage.cluster, IpAddr::from(CLIENT), stage.at(), &mut trace);
-    assert_eq!(seen, Some((2, Why::Fallback)));
-    assert_eq!(trace.home().map(|home| (home.node, home.skip)), Some((0, Skip::Down)));
-}
-
-#[test]
-fn a_node_that_failed_a_client_at_first_sight_is_not_its_home() {
-    let stage = affine(OnFailover::Return);
-    let mut played = stage.open();
-    played.on(&stage, Event::Failed(Failure::Refused));
-    assert_eq!(played.node(), "b");
-    stage.node("a").mark_up();
-    assert_eq!(stage.open().node(), "b");
 }
 
 #[test]
