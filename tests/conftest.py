@@ -38,7 +38,7 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def nginx() -> Iterator[Nginx]:
     """Three web nodes."""
-    with run_nginx(3) as running:
+    with run_nginx(["a", "b", "c"]) as running:
         yield running
 
 

@@ -77,7 +77,9 @@ def test_links_lead_somewhere(name: str) -> None:
 def test_files_that_are_named_are_there(name: str) -> None:
     """Pages about the code name its files, wherever in it they are."""
     there = {
-        path.name for folder in ("crates", "python", "examples") for path in (ROOT / folder).rglob("*.*")
+        path.name
+        for folder in ("crates", "python", "examples", "tests")
+        for path in (ROOT / folder).rglob("*.*")
     }
     named = re.findall(r"(?<![\w*])(\w+\.(?:rs|py|pyi))\b", re.sub(r"https?:\S+", "", text_of(name)))
     assert [file for file in named if file not in there] == []
@@ -100,6 +102,15 @@ def test_the_index_knows_every_document() -> None:
 def test_the_index_of_services_knows_every_page() -> None:
     pages = {path.name for path in (ROOT / "docs/services").glob("*.md")} - {"README.md"}
     assert pages <= set(re.findall(r"\]\(([^)#]+)\)", text_of("docs/services/README.md")))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("docs/services/")])
+def test_an_example_that_is_shown_is_the_one_that_is_run(name: str) -> None:
+    """Known by its first line."""
+    examples = {path.read_text().partition("\n")[0]: path for path in (ROOT / "examples").glob("*.toml")}
+    for block in blocks(text_of(name), "toml"):
+        if file := examples.get(block.partition("\n")[0]):
+            assert block == file.read_text(), file
 
 
 def test_the_readme_can_be_read_at_once() -> None:
