@@ -15,9 +15,12 @@ class EngineError(Exception):
 class Engine:
     """Workers and their sockets. Every method releases the GIL while it waits."""
 
-    def __new__(cls, workers: int = 0, max_sessions: int = 0, inherited: list[int] = ...) -> Engine:
+    def __new__(
+        cls, workers: int = 0, max_sessions: int = 0, handed_over: list[tuple[str, int]] = ...
+    ) -> Engine:
         """Start `workers` threads (0: one per core). `max_sessions` 0: what the descriptor limit
-        allows. `inherited`: listening descriptors handed over by the service manager."""
+        allows. `handed_over`: listening descriptors, each with the listener that had it before
+        (empty: the service manager's)."""
     @property
     def event_fd(self) -> int:
         """Readable while `take_events` has something."""
@@ -29,6 +32,8 @@ class Engine:
         """The outcome of an active check; `failure` is empty on success."""
     def snapshot(self) -> bytes:
         """Counts and states of everything."""
+    def listening_sockets(self) -> bytes:
+        """The descriptors that each address listens on; they stay the engine's."""
     def sessions(self, listener: str, node: str, client: str, limit: int) -> bytes:
         """Open sessions that match (empty matches all; node as cluster/node), the oldest first."""
     def decisions(self, listener: str, client: str, limit: int) -> bytes:

@@ -20,6 +20,7 @@ STRUCTS: list[type[msgspec.Struct]] = [
     report.Snapshot,
     report.WorkerReport,
     report.ListenerReport,
+    report.ListeningReport,
     report.ClusterReport,
     report.AffinityReport,
     report.NodeReport,

@@ -138,7 +138,7 @@ def test_an_address_that_is_bound_already_is_not_bound_twice(engine: EnginePort,
 def test_a_socket_handed_over_that_no_listener_binds_is_closed_and_told(node: str) -> None:
     handed = socket.create_server(("127.0.0.1", 0))
     address = handed.getsockname()
-    engine = start_engine(1, 0, [handed.detach()])
+    engine = start_engine(1, 0, [("", handed.detach())])
     try:
         engine.apply(plan(node))
         (event,) = engine.take_events()

@@ -2,7 +2,7 @@
 //! serve: the connections wait in the kernel's queue, and it looks again a little later (law 9).
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -63,8 +63,16 @@ pub(crate) struct Doors {
 #[derive(Debug)]
 struct Door {
     bound: Arc<Bound>,
+    /// Which of the address's sockets.
+    place: usize,
     listener: Arc<Listener>,
     paused: bool,
+}
+
+impl Door {
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.bound.socket(self.place)
+    }
 }
 
 impl Doors {
@@ -88,16 +96,23 @@ impl Worker {
         let kept: Vec<&Arc<Bound>> = plan.bound.iter().map(|(bound, _)| bound).collect();
         self.close_doors(&kept);
         for (bound, listener) in &plan.bound {
-            let open = self.doors.doors.iter_mut().flatten().find(|door| Arc::ptr_eq(&door.bound, bound));
-            match open {
-                Some(door) => door.listener = Arc::clone(listener),
-                None => self.open_door(bound, listener),
+            let mut known = false;
+            for door in self.doors.doors.iter_mut().flatten() {
+                if Arc::ptr_eq(&door.bound, bound) {
+                    door.listener = Arc::clone(listener);
+                    known = true;
+                }
+            }
+            if !known {
+                for place in bound.watched_by(self.index) {
+                    self.open_door(bound, place, listener);
+                }
             }
         }
     }
 
-    fn open_door(&mut self, bound: &Arc<Bound>, listener: &Arc<Listener>) {
-        let door = Door { bound: Arc::clone(bound), listener: Arc::clone(listener), paused: false };
+    fn open_door(&mut self, bound: &Arc<Bound>, place: usize, listener: &Arc<Listener>) {
+        let door = Door { bound: Arc::clone(bound), place, listener: Arc::clone(listener), paused: false };
         let free = self.doors.doors.iter().position(Option::is_none);
         let place = free.unwrap_or_else(|| {
             self.doors.doors.push(None);
@@ -132,7 +147,7 @@ impl Worker {
             flags |= epoll::EventFlags::EXCLUSIVE;
         }
         let token = epoll::EventData::new_u64(Token::Listener(place as u32).pack());
-        if let Err(error) = epoll::add(&self.epoll, door.bound.socket(self.index), token, flags) {
+        if let Err(error) = epoll::add(&self.epoll, door.socket(), token, flags) {
             let message = format!("worker {} cannot watch {}: {error}", self.index, door.bound.address);
             self.shared.events.tell(Told::Warning { message });
         }
@@ -143,7 +158,7 @@ impl Worker {
             && !door.paused
         {
             // It is watched, so this cannot fail.
-            let _ = epoll::delete(&self.epoll, door.bound.socket(self.index));
+            let _ = epoll::delete(&self.epoll, door.socket());
         }
     }
 
@@ -171,7 +186,7 @@ impl Worker {
             return false;
         }
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let accepted = match acceptfrom_with(door.bound.socket(self.index), flags) {
+        let accepted = match acceptfrom_with(door.socket(), flags) {
             Ok((socket, address)) => Ok(address.and_then(|address| Some((socket, address.try_into().ok()?)))),
             Err(error) => Err(error),
         };

@@ -1,5 +1,7 @@
 //! Affinity that survives `kill -9`: the table's memory is a mapped file, so every entry is the
-//! kernel's the moment it is written. One process at a time holds a file (an advisory lock).
+//! kernel's the moment it is written. The state folder is one balancer's, so its files are, too. A
+//! balancer and the one that it hands over to have a file mapped at once; so a file is never cut
+//! short or begun anew in place: another takes its name.
 //!
 //! The file: a page of header (magic, version, capacity, hash key, count of names), a region of node
 //! names (each a length byte and its bytes; a name's place is its number in the table), then the
@@ -13,7 +15,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
 
 use protobalance_core::affinity::{Memory, NO_ID, Table, words_for};
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::error::{EngineError, ErrorKind};
 use crate::sys::MappedWords;
@@ -48,12 +50,14 @@ struct Names {
     file: Option<Arc<Mapping>>,
 }
 
-/// The mapping and the file that carries its lock.
+/// A mapped file.
 #[derive(Debug)]
 struct Mapping {
     words: MappedWords,
-    _locked: File,
 }
+
+/// Node names and the bytes they take.
+type KnownNames = (Vec<Box<str>>, usize);
 
 struct TablePart(Arc<Mapping>);
 
@@ -88,30 +92,11 @@ impl AffinityStore {
         };
         let words =
             HEADER_WORDS + NAME_WORDS + usize::try_from(words_for(capacity)).unwrap_or(usize::MAX / 16);
-        // Private, for it holds the key of the hash.
-        let options =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).clone();
-        let file = options.open(path).map_err(refused)?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            let message =
-                format!("{} is in use by another balancer: give each its own state_dir", path.display());
-            EngineError::new(ErrorKind::State, "engine.state_dir", message)
-        })?;
-        let size = words as u64 * 8;
-        if file.metadata().map_err(refused)?.len() != size {
-            file.set_len(0).map_err(refused)?;
-        }
-        // Every block must exist: a write to a hole on a full disk would end the process.
-        fallocate(&file, FallocateFlags::empty(), 0, size).map_err(|error| refused(error.into()))?;
-        let mapped = MappedWords::map(&file, words).map_err(|error| refused(error.into()))?;
-        let mapping = Arc::new(Mapping { words: mapped, _locked: file });
-        let (known, bytes) = match mapping.names().filter(|_| mapping.is_of(capacity)) {
-            Some(names) => names,
-            None => {
-                mapping.begin_anew(capacity).map_err(refused)?;
-                (Vec::new(), 0)
-            }
+        let (mapping, (known, bytes)) = match Mapping::kept(path, words, capacity).map_err(refused)? {
+            Some(kept) => kept,
+            None => (Mapping::begun(path, words, capacity).map_err(refused)?, (Vec::new(), 0)),
         };
+        let mapping = Arc::new(mapping);
         let key = mapping.key();
         let table = Arc::new(Table::new(Box::new(TablePart(Arc::clone(&mapping))), key));
         // Opening looked at every slot; only those of clients that come are needed from here on.
@@ -141,18 +126,48 @@ impl AffinityStore {
 }
 
 impl Mapping {
+    /// The file that is there, with its names; `None` unless it is one of ours, whole, and of this
+    /// capacity.
+    fn kept(path: &Path, words: usize, capacity: u64) -> std::io::Result<Option<(Mapping, KnownNames)>> {
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        if file.metadata()?.len() != words as u64 * 8 {
+            return Ok(None);
+        }
+        let mapping = Mapping::of(&file, words)?;
+        let names = mapping.names().filter(|_| mapping.is_of(capacity));
+        Ok(names.map(|names| (mapping, names)))
+    }
+
+    /// A new file in the place of whatever was there.
+    fn begun(path: &Path, words: usize, capacity: u64) -> std::io::Result<Mapping> {
+        let fresh = path.with_extension("new");
+        let begin = || {
+            // Private, for it holds the key of the hash.
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+            let mapping = Mapping::of(&file, words)?;
+            mapping.write_header(capacity)?;
+            std::fs::rename(&fresh, path)?;
+            Ok(mapping)
+        };
+        begin().inspect_err(|_| drop(std::fs::remove_file(&fresh)))
+    }
+
+    fn of(file: &File, words: usize) -> std::io::Result<Mapping> {
+        // Every block must exist: a write to a hole on a full disk would end the process.
+        fallocate(file, FallocateFlags::empty(), 0, words as u64 * 8)?;
+        Ok(Mapping { words: MappedWords::map(file, words)? })
+    }
+
     /// Whether it is a table of this capacity.
     fn is_of(&self, capacity: u64) -> bool {
         self.words[word::MAGIC].load(Relaxed) == MAGIC && self.words[word::CAPACITY].load(Relaxed) == capacity
     }
 
-    fn begin_anew(&self, capacity: u64) -> std::io::Result<()> {
-        for word in self.words.iter() {
-            // Untouched pages stay untouched: a new file costs no memory until it is used.
-            if word.load(Relaxed) != 0 {
-                word.store(0, Relaxed);
-            }
-        }
+    fn write_header(&self, capacity: u64) -> std::io::Result<()> {
         let key = random_key()?;
         for (place, half) in key.chunks_exact(8).enumerate() {
             let half = half.try_into().unwrap_or_default();
@@ -172,7 +187,7 @@ impl Mapping {
 
     /// The names and the bytes they take; `None` if they are not all such as we write them. Entries
     /// name their nodes by place, so a list that is not whole would send clients to others' homes.
-    fn names(&self) -> Option<(Vec<Box<str>>, usize)> {
+    fn names(&self) -> Option<KnownNames> {
         let count = self.words[word::NAMES].load(Relaxed);
         let region: Vec<u8> = self.words[HEADER_WORDS..HEADER_WORDS + NAME_WORDS]
             .iter()
@@ -298,15 +313,48 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_one_holder() {
-        let folder = folder("lock");
+    fn a_file_is_private() {
+        let folder = folder("private");
         let path = folder.join("web.table");
-        let first = AffinityStore::in_file(&path, 10).expect("made");
-        let second = AffinityStore::in_file(&path, 10).expect_err("locked");
+        drop(AffinityStore::in_file(&path, 10).expect("made"));
         let mode = std::fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "the file holds the key of the hash");
-        assert!(second.message.contains("another balancer"), "{second}");
-        drop(first);
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+
+    /// A balancer and its predecessor, which still has sessions.
+    #[test]
+    fn two_that_have_a_file_at_once_see_each_others_clients() {
+        let client = |number: u8| ClientKey::of(std::net::Ipv4Addr::from([10, 0, 0, number]).into());
+        let folder = folder("two");
+        let path = folder.join("web.table");
+        let old = AffinityStore::in_file(&path, 10).expect("made");
+        let home = old.id("a");
+        old.table.put(client(1), home, 1000, 60);
+        let new = AffinityStore::in_file(&path, 10).expect("opened");
+        assert_eq!(new.id("a"), home);
+        old.table.put(client(2), home, 1000, 60);
+        new.table.put(client(3), home, 1000, 60);
+        for number in 1..=3 {
+            assert_eq!(new.table.get(client(number), 1001, 60), Some(home), "{number}");
+            assert_eq!(old.table.get(client(number), 1001, 60), Some(home), "{number}");
+        }
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+
+    /// Cut short, it would end the process that still has it mapped.
+    #[test]
+    fn a_file_begun_anew_leaves_the_one_before_whole() {
+        let client = ClientKey::of(std::net::Ipv4Addr::LOCALHOST.into());
+        let folder = folder("anew");
+        let path = folder.join("web.table");
+        let old = AffinityStore::in_file(&path, 1000).expect("made");
+        let home = old.id("a");
+        let new = AffinityStore::in_file(&path, 10).expect("of another capacity");
+        old.table.put(client, home, 1000, 60);
+        assert_eq!(old.table.get(client, 1001, 60), Some(home));
+        assert_eq!(new.table.get(client, 1001, 60), None);
+        assert_eq!(std::fs::read_dir(&folder).expect("there").count(), 1, "nothing is left beside it");
         std::fs::remove_dir_all(folder).expect("removed");
     }
 }

@@ -1,6 +1,7 @@
 //! Listening sockets. Each address is bound once per worker (`SO_REUSEPORT`), so that the kernel
 //! spreads connections evenly, and kept for as long as any plan listens there: closing one of a
-//! group would drop the connections in its queue.
+//! group would drop the connections in its queue. For the same reason each has a worker that reads
+//! it, however many were handed over.
 //!
 //! Options set here are inherited by accepted connections, which then need no calls of their own.
 
@@ -15,24 +16,35 @@ use rustix::net::{
 use crate::error::EngineError;
 use crate::spec::ListenerSpec;
 
-/// One bound address: a socket for each worker, or one that all share where the service manager
-/// bound it without `SO_REUSEPORT`.
+/// One bound address: a socket for each worker; fewer where the service manager bound it without
+/// `SO_REUSEPORT`; more where a process with more workers did.
 #[derive(Debug)]
 pub(crate) struct Bound {
     /// As bound: a port the kernel chose is filled in.
     pub(crate) address: SocketAddr,
     sockets: Vec<OwnedFd>,
+    workers: usize,
 }
 
 impl Bound {
-    /// The worker's socket.
-    pub(crate) fn socket(&self, worker: usize) -> BorrowedFd<'_> {
-        self.sockets[worker % self.sockets.len()].as_fd()
+    /// The places of the sockets that a worker watches: each socket has a worker, each worker a
+    /// socket.
+    pub(crate) fn watched_by(&self, worker: usize) -> impl Iterator<Item = usize> + use<> {
+        let (sockets, workers) = (self.sockets.len(), self.workers);
+        (worker..sockets.max(workers)).step_by(workers).map(move |place| place % sockets)
+    }
+
+    pub(crate) fn socket(&self, place: usize) -> BorrowedFd<'_> {
+        self.sockets[place].as_fd()
+    }
+
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.sockets.iter().map(AsFd::as_fd)
     }
 
     /// Whether several workers wait on one socket.
     pub(crate) fn shared(&self) -> bool {
-        self.sockets.len() == 1
+        self.sockets.len() < self.workers
     }
 
     /// Binds and listens, once per worker.
@@ -50,34 +62,29 @@ impl Bound {
         for _ in 1..workers {
             sockets.push(open(address).map_err(refused)?);
         }
-        let bound = Bound { address, sockets };
+        let bound = Bound { address, sockets, workers };
         bound.configure(spec).map_err(refused)?;
         Ok(bound)
     }
 
-    /// Takes over a socket that the service manager bound, and joins it if it lets us.
+    /// Takes over the sockets of one address, and joins them if they let us.
     pub(crate) fn adopted(
-        socket: OwnedFd,
+        address: SocketAddr,
+        mut sockets: Vec<OwnedFd>,
         workers: usize,
         spec: &ListenerSpec,
     ) -> Result<Bound, EngineError> {
-        let address = local_address(&socket)
-            .map_err(|error| EngineError::bind(&spec.name, "inherited socket", error))?;
         let refused = |error| EngineError::bind(&spec.name, address, error);
-        rustix::io::ioctl_fionbio(&socket, true).map_err(refused)?;
-        let joinable = sockopt::socket_reuseport(&socket).unwrap_or(false);
-        let mut sockets = vec![socket];
-        for _ in 1..workers {
-            match if joinable { open(address) } else { Err(rustix::io::Errno::ADDRINUSE) } {
-                Ok(socket) => sockets.push(socket),
-                Err(_) => {
-                    // Sockets already joined would hold connections that no worker sees.
-                    sockets.truncate(1);
-                    break;
-                }
-            }
+        for socket in &sockets {
+            rustix::io::ioctl_fionbio(socket, true).map_err(refused)?;
         }
-        let bound = Bound { address, sockets };
+        let joinable = sockets.iter().all(|socket| sockopt::socket_reuseport(socket).unwrap_or(false));
+        while joinable && sockets.len() < workers {
+            // Another user's sockets cannot be joined: then workers share those there are.
+            let Ok(socket) = open(address) else { break };
+            sockets.push(socket);
+        }
+        let bound = Bound { address, sockets, workers };
         bound.configure(spec).map_err(refused)?;
         Ok(bound)
     }
@@ -159,7 +166,26 @@ fn unbound(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
 
 #[cfg(test)]
 mod tests {
-    use super::addresses;
+    use super::{Bound, addresses};
+
+    #[test]
+    fn each_socket_has_a_worker_and_each_worker_a_socket() {
+        for (sockets, workers) in [(1, 1), (1, 4), (2, 4), (3, 4), (4, 4), (5, 4), (9, 2)] {
+            let open = || std::net::TcpListener::bind("127.0.0.1:0").expect("a socket").into();
+            let bound = Bound {
+                address: ([127, 0, 0, 1], 0).into(),
+                sockets: (0..sockets).map(|_| open()).collect(),
+                workers,
+            };
+            let watched: Vec<Vec<usize>> =
+                (0..workers).map(|worker| bound.watched_by(worker).collect()).collect();
+            assert!(watched.iter().all(|places| !places.is_empty()), "{sockets} {workers}: {watched:?}");
+            let mut readers = vec![0; sockets];
+            watched.iter().flatten().for_each(|place| readers[*place] += 1);
+            assert!(readers.iter().all(|count| *count > 0), "{sockets} {workers}: {watched:?}");
+            assert_eq!(bound.shared(), readers.iter().any(|count| *count > 1), "{sockets} {workers}");
+        }
+    }
 
     #[test]
     fn a_bind_names_one_address_or_a_range() {

@@ -22,9 +22,10 @@ use crate::clock::{Clock, unix_seconds};
 use crate::decisions::{candidate_reports, home_report};
 use crate::error::{EngineError, ErrorKind};
 use crate::events::{Events, signal};
+use crate::handed_over::{HandedOver, Unclaimed};
 use crate::limits::{Room, sessions_possible};
 use crate::registry::Registry;
-use crate::report::{AttemptReport, DecisionReport, Event, SessionReport, Snapshot};
+use crate::report::{AttemptReport, DecisionReport, Event, ListeningReport, SessionReport, Snapshot};
 use crate::session_log::SessionLog;
 use crate::snapshot;
 use crate::spec::PlanSpec;
@@ -57,12 +58,16 @@ struct Handle {
 
 impl Engine {
     /// Starts the workers; they have no listeners until the first plan. `workers` 0: one per core.
-    /// `max_sessions` 0: what the descriptor limit allows. `inherited`: listening descriptors handed
-    /// over by the service manager; they belong to the engine from here on.
+    /// `max_sessions` 0: what the descriptor limit allows. `handed_over`: listening descriptors, each
+    /// with the listener that had it before; they belong to the engine from here on.
     ///
     /// # Errors
     /// If the kernel refuses threads or descriptors.
-    pub fn start(workers: usize, max_sessions: u64, inherited: &[RawFd]) -> Result<Engine, EngineError> {
+    pub fn start(
+        workers: usize,
+        max_sessions: u64,
+        handed_over: &[(String, RawFd)],
+    ) -> Result<Engine, EngineError> {
         let refused = |error: std::io::Error| {
             EngineError::new(ErrorKind::Plan, "engine", format!("cannot start: {error}"))
         };
@@ -80,10 +85,16 @@ impl Engine {
             active: AtomicU64::new(0),
         });
         shared.room.set_places(sessions_possible(max_sessions));
-        let inherited = inherited.iter().map(|descriptor| adopt(*descriptor)).collect();
+        let handed_over = handed_over
+            .iter()
+            .map(|(listener, descriptor)| HandedOver {
+                listener: listener.clone(),
+                socket: adopt(*descriptor),
+            })
+            .collect();
         let handles =
             (0..workers).map(|index| spawn(index, &shared)).collect::<Result<_, _>>().map_err(refused)?;
-        let registry = Mutex::new(Registry::new(workers, inherited));
+        let registry = Mutex::new(Registry::new(workers, Unclaimed::new(handed_over)));
         Ok(Engine {
             shared,
             events,
@@ -182,6 +193,11 @@ impl Engine {
     pub fn snapshot(&self) -> Snapshot {
         let counts: Vec<&WorkerCounts> = self.workers.iter().map(|worker| &*worker.counts).collect();
         snapshot::take(&unpoisoned(&self.registry), &self.shared, &counts)
+    }
+
+    /// The sockets that the plan in force listens on.
+    pub fn listening_sockets(&self) -> Vec<ListeningReport> {
+        unpoisoned(&self.registry).listening()
     }
 
     /// Open sessions that match, the oldest first. Empty strings match everything; `node` is

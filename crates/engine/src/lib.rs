@@ -23,6 +23,7 @@ pub mod engine;
 pub mod error;
 mod events;
 mod finish;
+mod handed_over;
 mod held;
 mod limits;
 mod pair;

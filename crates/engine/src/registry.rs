@@ -4,9 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use protobalance_core::affinity::{Affinity, OnFailover};
@@ -17,10 +17,12 @@ use protobalance_core::policy::{ClusterState, Settings, named};
 use protobalance_core::session::TimeLimits;
 
 use crate::affinity_file::AffinityStore;
-use crate::bind::{Bound, addresses, local_address};
+use crate::bind::{Bound, addresses};
 use crate::connect::NodeAddress;
 use crate::error::{EngineError, ErrorKind};
+use crate::handed_over::Unclaimed;
 use crate::plan::{Listener, ListenerCounts, Plan, Route};
+use crate::report::ListeningReport;
 use crate::spec::{AffinitySpec, ClusterSpec, ListenerSpec, PlanSpec};
 
 type NodeKey = (String, String);
@@ -30,30 +32,27 @@ type Listeners = (Vec<Arc<Listener>>, Vec<(Arc<Bound>, Arc<Listener>)>);
 #[derive(Debug)]
 pub(crate) struct Registry {
     workers: usize,
-    inherited: Vec<OwnedFd>,
+    unclaimed: Unclaimed,
     nodes: HashMap<NodeKey, Arc<NodeState>>,
     /// Nodes that left while they had sessions.
     retired: HashMap<NodeKey, Arc<NodeState>>,
     clusters: HashMap<String, Arc<ClusterState>>,
     counts: HashMap<String, Arc<ListenerCounts>>,
     affinity: HashMap<String, Arc<AffinityStore>>,
-    /// Tables that left the plan. Sessions may hold them, and the locks of their files, for longer.
-    left_affinity: HashMap<String, Weak<AffinityStore>>,
     spec: Option<PlanSpec>,
     pub(crate) plan: Arc<Plan>,
 }
 
 impl Registry {
-    pub(crate) fn new(workers: usize, inherited: Vec<OwnedFd>) -> Registry {
+    pub(crate) fn new(workers: usize, unclaimed: Unclaimed) -> Registry {
         Registry {
             workers,
-            inherited,
+            unclaimed,
             nodes: HashMap::new(),
             retired: HashMap::new(),
             clusters: HashMap::new(),
             counts: HashMap::new(),
             affinity: HashMap::new(),
-            left_affinity: HashMap::new(),
             spec: None,
             plan: Arc::new(Plan::empty()),
         }
@@ -102,10 +101,7 @@ impl Registry {
         let current = &self.nodes;
         self.retired.extend(left.into_iter().filter(|(key, _)| !current.contains_key(key)));
         self.clusters = clusters;
-        let left = std::mem::replace(&mut self.affinity, affinity);
-        self.left_affinity
-            .extend(left.iter().map(|(cluster, store)| (cluster.clone(), Arc::downgrade(store))));
-        self.left_affinity.retain(|_, store| store.strong_count() > 0);
+        self.affinity = affinity;
         self.spec = Some(spec);
         let generation = self.plan.generation + 1;
         self.plan = Arc::new(Plan { generation, listeners, bound, routes });
@@ -135,11 +131,19 @@ impl Registry {
         withdrawn
     }
 
-    /// Lets sockets of the service manager's go that no listener binds; their addresses. Kept, they
-    /// would hold connections that nobody takes.
+    /// Lets sockets handed over go that no listener binds; their addresses.
     pub(crate) fn disown_unused(&mut self) -> Vec<String> {
-        let name = |socket: OwnedFd| local_address(&socket).map_or("?".into(), |address| address.to_string());
-        std::mem::take(&mut self.inherited).into_iter().map(name).collect()
+        self.unclaimed.close()
+    }
+
+    /// The sockets that the plan in force listens on.
+    pub(crate) fn listening(&self) -> Vec<ListeningReport> {
+        let of = |(bound, listener): &(Arc<Bound>, Arc<Listener>)| ListeningReport {
+            listener: listener.name.to_string(),
+            address: bound.address.to_string(),
+            descriptors: bound.sockets().map(|socket| socket.as_raw_fd()).collect(),
+        };
+        self.plan.bound.iter().map(of).collect()
     }
 
     /// Lets the sockets go; what is known of the listeners stays.
@@ -212,9 +216,8 @@ impl Registry {
     }
 
     fn bind(&mut self, address: SocketAddr, wanted: &ListenerSpec) -> Result<Bound, EngineError> {
-        let handed_over = self.inherited.iter().position(|socket| local_address(socket) == Ok(address));
-        match handed_over {
-            Some(place) => Bound::adopted(self.inherited.swap_remove(place), self.workers, wanted),
+        match self.unclaimed.take(&wanted.name, address) {
+            Some((bound, sockets)) => Bound::adopted(bound, sockets, self.workers, wanted),
             None => Bound::new(address, self.workers, wanted),
         }
     }
@@ -324,8 +327,7 @@ impl Draft<'_> {
     /// The cluster's table: the one it has, if capacity and place are as before.
     fn store(&mut self, cluster: &str, wanted: &AffinitySpec) -> Result<Arc<AffinityStore>, EngineError> {
         let path = (!wanted.path.is_empty()).then(|| Path::new(&wanted.path));
-        let left = || self.registry.left_affinity.get(cluster)?.upgrade();
-        let known = self.registry.affinity.get(cluster).cloned().or_else(left);
+        let known = self.registry.affinity.get(cluster).cloned();
         let store = match (known, path) {
             (Some(store), _) if store.capacity == wanted.capacity && store.path.as_deref() == path => store,
             (Some(store), _) if store.path.as_deref() == path => {

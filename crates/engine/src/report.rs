@@ -46,6 +46,14 @@ pub struct ListenerReport {
     pub unserved: u64,
 }
 
+/// The listening sockets of one address; the descriptors stay the engine's.
+#[derive(Debug, Serialize)]
+pub struct ListeningReport {
+    pub listener: String,
+    pub address: String,
+    pub descriptors: Vec<i32>,
+}
+
 /// One cluster.
 #[derive(Debug, Serialize)]
 pub struct ClusterReport {

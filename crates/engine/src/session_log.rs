@@ -249,7 +249,9 @@ mod tests {
                 "first_byte_timeout_ms": 0, "half_close_timeout_ms": 0, "max_sessions": 0, "backlog": 1,
                 "keepalive_ms": 0, "user_timeout_ms": 0}]}"#;
         let spec = serde_json::from_slice(plan).expect("a plan");
-        let plan = Registry::new(1, vec![]).adopt(spec, Moment(1)).expect("carried out");
+        let plan = Registry::new(1, crate::handed_over::Unclaimed::default())
+            .adopt(spec, Moment(1))
+            .expect("carried out");
         Record {
             ended_unix_ms: 0,
             client: ([127, 0, 0, 1], 1).into(),

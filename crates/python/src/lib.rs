@@ -23,9 +23,14 @@ struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (workers=0, max_sessions=0, inherited=vec![]))]
-    fn new(py: Python<'_>, workers: usize, max_sessions: u64, inherited: Vec<RawFd>) -> PyResult<Engine> {
-        let inner = waiting(py, || engine::Engine::start(workers, max_sessions, &inherited));
+    #[pyo3(signature = (workers=0, max_sessions=0, handed_over=vec![]))]
+    fn new(
+        py: Python<'_>,
+        workers: usize,
+        max_sessions: u64,
+        handed_over: Vec<(String, RawFd)>,
+    ) -> PyResult<Engine> {
+        let inner = waiting(py, || engine::Engine::start(workers, max_sessions, &handed_over));
         inner.map(|inner| Engine { inner }).map_err(|error| raise(py, &error))
     }
 
@@ -48,6 +53,10 @@ impl Engine {
 
     fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         answer(py, || Ok(self.inner.snapshot()))
+    }
+
+    fn listening_sockets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        answer(py, || Ok(self.inner.listening_sockets()))
     }
 
     fn sessions<'py>(

@@ -14,7 +14,7 @@ from protobalance.cli.failure import CommandFailed
 from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import Config, ConfigError
 from protobalance.control import answers_of_config, lifecycle
-from protobalance.control.engine_port import EngineFactory, EnginePort, start_engine
+from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, start_engine
 from protobalance.control.running import Surroundings
 
 
@@ -50,8 +50,8 @@ def _announce(line: str) -> None:
 def _with_workers(wanted: int) -> EngineFactory:
     """The command line's word stands above the file's, and is no difference from the file."""
 
-    def start(workers: int, max_sessions: int, inherited: Sequence[int]) -> EnginePort:
-        return start_engine(wanted or workers, max_sessions, inherited)
+    def start(workers: int, max_sessions: int, handed_over: Sequence[HandedOver]) -> EnginePort:
+        return start_engine(wanted or workers, max_sessions, handed_over)
 
     return start
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 import msgspec
 
 from protobalance.control.refusal import Kind, Refused
-from protobalance.control.report import DecisionReport, Event, SessionReport, Snapshot
+from protobalance.control.report import DecisionReport, Event, ListeningReport, SessionReport, Snapshot
 
 if TYPE_CHECKING:
     from protobalance._engine import Engine, EngineError
@@ -30,6 +30,7 @@ class EnginePort(Protocol):
     def set_load_ratings(self, cluster: str, ratings: Mapping[str, float]) -> None: ...
     def report_check(self, cluster: str, node: str, failure: str) -> None: ...
     def snapshot(self) -> Snapshot: ...
+    def listening_sockets(self) -> list[ListeningReport]: ...
     def sessions(self, listener: str, node: str, client: str, limit: int) -> list[SessionReport]: ...
     def decisions(self, listener: str, client: str, limit: int) -> list[DecisionReport]: ...
     def would_go(self, listener: str, client: str) -> DecisionReport: ...
@@ -39,10 +40,14 @@ class EnginePort(Protocol):
     def stop(self) -> None: ...
 
 
-class EngineFactory(Protocol):
-    """Starts an engine: workers, session limit, inherited listening descriptors."""
+# A listening descriptor that was open before the engine, with the listener that had it; "" if none did.
+HandedOver = tuple[str, int]
 
-    def __call__(self, workers: int, max_sessions: int, inherited: Sequence[int]) -> EnginePort: ...
+
+class EngineFactory(Protocol):
+    """Starts an engine: workers, session limit, and the descriptors that become its own."""
+
+    def __call__(self, workers: int, max_sessions: int, handed_over: Sequence[HandedOver]) -> EnginePort: ...
 
 
 # By the engine's kind of error: ours, whose fault it is, and what to do.
@@ -69,6 +74,7 @@ class CompiledEngine:
         self._engine = engine
         self._error = error
         self._snapshot = msgspec.json.Decoder(Snapshot)
+        self._listening = msgspec.json.Decoder(list[ListeningReport])
         self._sessions = msgspec.json.Decoder(list[SessionReport])
         self._decisions = msgspec.json.Decoder(list[DecisionReport])
         self._decision = msgspec.json.Decoder(DecisionReport)
@@ -101,6 +107,9 @@ class CompiledEngine:
     def snapshot(self) -> Snapshot:
         return self._snapshot.decode(self._ask(self._engine.snapshot))
 
+    def listening_sockets(self) -> list[ListeningReport]:
+        return self._listening.decode(self._ask(self._engine.listening_sockets))
+
     def sessions(self, listener: str, node: str, client: str, limit: int) -> list[SessionReport]:
         return self._sessions.decode(self._ask(self._engine.sessions, listener, node, client, limit))
 
@@ -123,11 +132,11 @@ class CompiledEngine:
         self._ask(self._engine.stop)
 
 
-def start_engine(workers: int, max_sessions: int, inherited: Sequence[int]) -> EnginePort:
+def start_engine(workers: int, max_sessions: int, handed_over: Sequence[HandedOver]) -> EnginePort:
     """Start the compiled engine."""
     from protobalance._engine import Engine, EngineError  # noqa: PLC0415 - a test needs no compiled engine
 
     try:
-        return CompiledEngine(Engine(workers, max_sessions, list(inherited)), EngineError)
+        return CompiledEngine(Engine(workers, max_sessions, list(handed_over)), EngineError)
     except EngineError as error:
         raise _refusal(error) from error

@@ -53,7 +53,8 @@ def serve(
     config = configuration.load(origin) if isinstance(origin, Path) else origin
     admin_path = socket_path(config) if callable(socket_path) else socket_path
     around = surroundings or Surroundings()
-    supervisor = Supervisor(replace(around, inherited=take_listen_fds()))
+    handed_over = [("", descriptor) for descriptor in take_listen_fds()]
+    supervisor = Supervisor(replace(around, handed_over=handed_over))
     supervisor.start(config, str(path or "command line"), path)
     try:
         import asyncio  # noqa: PLC0415 - the law of this file

@@ -26,6 +26,12 @@ class ListenerReport(msgspec.Struct, frozen=True):
     unserved: int
 
 
+class ListeningReport(msgspec.Struct, frozen=True):
+    listener: str
+    address: str
+    descriptors: list[int]
+
+
 class AffinityReport(msgspec.Struct, frozen=True):
     clients: int
     capacity: int

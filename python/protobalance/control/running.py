@@ -11,7 +11,7 @@ from pathlib import Path
 from protobalance.config import Config
 from protobalance.control.chronicle import Chronicle
 from protobalance.control.engine_events import EngineEvents
-from protobalance.control.engine_port import EngineFactory, EnginePort, start_engine
+from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, start_engine
 from protobalance.control.history import History
 from protobalance.control.in_force import InForce
 from protobalance.control.load_ratings import Rated
@@ -29,7 +29,7 @@ class Surroundings:
     """What a supervisor stands on; a test puts its own in place."""
 
     start_engine: EngineFactory = start_engine
-    inherited: Sequence[int] = ()
+    handed_over: Sequence[HandedOver] = ()
     names: Names = field(default_factory=Names)
     log: OperatorLog = field(default_factory=lambda: OperatorLog(to_stream()))
     clock: Callable[[], float] = time.time
@@ -74,7 +74,7 @@ class Running:
 
     def _started(self, config: Config) -> EnginePort:
         engine = self.surroundings.start_engine(
-            config.engine.workers, config.engine.max_sessions, self.surroundings.inherited
+            config.engine.workers, config.engine.max_sessions, self.surroundings.handed_over
         )
         try:
             self.chronicle.generation = engine.apply(self.in_force.plan(self.surroundings.names))

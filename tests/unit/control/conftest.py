@@ -10,6 +10,7 @@ import pytest
 
 from protobalance import config as configuration
 from protobalance.config import Config
+from protobalance.control.engine_port import HandedOver
 from protobalance.control.names import Names
 from protobalance.control.operator_log import Level, OperatorLog
 from protobalance.control.refusal import Refused
@@ -63,8 +64,8 @@ class World:
         return self.folder / "state"
 
     def surroundings(self) -> Surroundings:
-        def start(workers: int, max_sessions: int, inherited: Sequence[int]) -> FakeEngine:
-            self.engines.append(FakeEngine(workers, max_sessions, inherited))
+        def start(workers: int, max_sessions: int, handed_over: Sequence[HandedOver]) -> FakeEngine:
+            self.engines.append(FakeEngine(workers, max_sessions, handed_over))
             self.engine.refuse = self.refuse_start
             return self.engines[-1]
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
+from protobalance.control.engine_port import HandedOver
 from protobalance.control.refusal import Refused
 from protobalance.control.report import (
     ClusterReport,
     DecisionReport,
     Event,
     ListenerReport,
+    ListeningReport,
     NodeReport,
     SessionReport,
     Snapshot,
@@ -24,8 +26,10 @@ from protobalance.control.report import (
 class FakeEngine:
     """`EnginePort` from memory. `refuse` is raised by the next `apply`."""
 
-    def __init__(self, workers: int = 0, max_sessions: int = 0, inherited: Sequence[int] = ()) -> None:
-        self.started_with = (workers, max_sessions, tuple(inherited))
+    def __init__(
+        self, workers: int = 0, max_sessions: int = 0, handed_over: Sequence[HandedOver] = ()
+    ) -> None:
+        self.started_with = (workers, max_sessions, tuple(handed_over))
         self.plans: list[dict[str, Any]] = []
         self.ratings: list[tuple[str, dict[str, float]]] = []
         self.checks: list[tuple[str, str, str]] = []
@@ -130,6 +134,14 @@ class FakeEngine:
             load_rating=None,
             removed=False,
         )
+
+    def listening_sockets(self) -> list[ListeningReport]:
+        return [
+            ListeningReport(listener["name"], address, [self.event_fd])
+            for listener in self.plan["listeners"]
+            for address in listener["bind"]
+            if "drain" not in self.calls
+        ]
 
     def sessions(self, listener: str, node: str, client: str, limit: int) -> list[SessionReport]:
         matching = [
