@@ -9,6 +9,7 @@ import pytest
 
 from peers import pbload
 from peers.joined import PATIENCE, exchange, listening, session
+from peers.port_ranges import free_range
 from peers.process import address_of, free_ports, text_of
 from peers.wish import cluster, wish
 from protobalance import Balancer, Refused
@@ -45,7 +46,7 @@ def test_every_port_of_a_range_is_served() -> None:
     """`host:first-last`."""
     with listening() as server:
         config = wish({"n": server.getsockname()[:2]})
-        config["listeners"]["in"]["bind"] = _free_range(20)
+        config["listeners"]["in"]["bind"] = _range(20)
         with Balancer(config) as balancer:
             addresses = balancer.status().listeners[0].addresses
             assert len(set(addresses)) == 20
@@ -76,7 +77,7 @@ def test_a_port_that_was_named_stays_bound_through_a_change() -> None:
     """It is the same socket as before: a new one could not be bound beside it."""
     with listening() as server:
         config = wish({"n": server.getsockname()[:2]})
-        config["listeners"]["in"]["bind"] = _free_range(2)
+        config["listeners"]["in"]["bind"] = _range(2)
         with Balancer(config) as balancer, session(balancer.address("in"), server) as (client, node):
             config["clusters"]["c"]["policy"] = "random"
             config["listeners"]["in"]["backlog"] = 100
@@ -128,21 +129,6 @@ def test_a_listener_that_is_removed_refuses_and_its_sessions_go_on() -> None:
                 exchange(client, node)
 
 
-def _free_range(count: int) -> str:
-    """A run of ports that nobody listens on."""
-    for (first,) in iter(lambda: free_ports(1), []):
-        if first + count < 65536 and _all_free(range(first, first + count)):
-            return f"127.0.0.1:{first}-{first + count - 1}"
-    raise AssertionError
-
-
-def _all_free(ports: range) -> bool:
-    for port in ports:
-        with socket.socket() as probe:
-            # As the engine binds: connections that ended lately are in nobody's way.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                return False
-    return True
+def _range(count: int) -> str:
+    first, last = free_range(count)
+    return f"127.0.0.1:{first}-{last}"

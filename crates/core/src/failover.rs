@@ -26,6 +26,8 @@ pub enum Why {
     Next,
     /// Every node is down, and so was this one.
     LastResort,
+    /// The port that the client connected to is this node's.
+    Port,
 }
 
 impl Why {
@@ -38,6 +40,7 @@ impl Why {
             Why::Fallback => "fallback",
             Why::Next => "next",
             Why::LastResort => "last-resort",
+            Why::Port => "port",
         }
     }
 }

@@ -14,6 +14,7 @@
 //! bring nodes into disrepute by sending what every one of them rejects.
 
 mod first_contact;
+mod pinned;
 mod vocabulary;
 
 use std::net::IpAddr;
@@ -41,6 +42,7 @@ pub struct Session {
     careful: bool,
     /// Whether the node has spoken.
     answered: bool,
+    pinned: bool,
     first_closed: Option<Side>,
     /// The attempt under way or standing. Apart from the failed ones, so that a session whose first
     /// attempt stands allocates nothing.
@@ -62,7 +64,13 @@ impl Session {
         at: Circumstances,
         trace: &mut Trace,
     ) -> (Session, Action) {
-        let mut session = Session {
+        let mut session = Session::begun(client, cluster, at.now);
+        let action = session.try_next(at, trace);
+        (session, action)
+    }
+
+    fn begun(client: IpAddr, cluster: Arc<Cluster>, now: Moment) -> Session {
+        Session {
             client,
             cluster: Some(cluster),
             candidates: Candidates::default(),
@@ -70,17 +78,16 @@ impl Session {
             on_trial: false,
             careful: false,
             answered: false,
+            pinned: false,
             first_closed: None,
             attempt: None,
             failed: Vec::new(),
             tried: Vec::new(),
             news: Vec::new(),
-            opened_at: at.now,
-            attempt_at: at.now,
-            active_at: at.now,
-        };
-        let action = session.try_next(at, trace);
-        (session, action)
+            opened_at: now,
+            attempt_at: now,
+            active_at: now,
+        }
     }
 
     /// One step: what happened, and what is to be done about it.
@@ -112,9 +119,9 @@ impl Session {
     }
 
     /// Goes on by a newer plan: where the present attempt does not stand, it is that plan's nodes that
-    /// are tried next. Without effect once no other node can be tried.
+    /// are tried next. Without effect where no other node can be tried.
     pub fn rebase(&mut self, cluster: Arc<Cluster>) {
-        if self.cluster.is_some() {
+        if self.cluster.is_some() && !self.pinned {
             self.tried =
                 self.failed.iter().filter_map(|attempt| cluster.index_of_state(&attempt.node)).collect();
             self.cluster = Some(cluster);
@@ -216,7 +223,8 @@ impl Session {
         self.active_at = now;
         self.careful = false;
         if self.phase == Phase::Quiet {
-            let replay = self.cluster.as_ref().is_some_and(|cluster| cluster.limits.replay_unanswered);
+            let replay =
+                !self.pinned && self.cluster.as_ref().is_some_and(|cluster| cluster.limits.replay_unanswered);
             if replay {
                 self.phase = Phase::Unanswered;
             } else {
@@ -271,6 +279,7 @@ impl Session {
     /// be replayed), and the client has not ended its side.
     fn may_move_on(&self) -> bool {
         self.cluster.is_some()
+            && !self.pinned
             && matches!(self.phase, Phase::Connecting | Phase::Quiet | Phase::Unanswered)
             && self.first_closed.is_none()
     }
@@ -280,7 +289,8 @@ impl Session {
     }
 
     fn failed(&mut self, failure: Failure, at: Circumstances) -> Action {
-        if let (true, Some(attempt), Some(cluster)) = (failure.blames_node(), &self.attempt, &self.cluster)
+        let blamed = failure.blames_node() && !self.pinned;
+        if let (true, Some(attempt), Some(cluster)) = (blamed, &self.attempt, &self.cluster)
             && attempt.node.mark_down(at.now.after(cluster.limits.retry_interval))
         {
             self.news.push(News::Down(Arc::clone(&attempt.node), failure));
@@ -297,7 +307,8 @@ impl Session {
 
     fn mark_up(&mut self) {
         self.on_trial = false;
-        if let Some(attempt) = &self.attempt
+        if !self.pinned
+            && let Some(attempt) = &self.attempt
             && attempt.node.mark_up()
         {
             self.news.push(News::Up(Arc::clone(&attempt.node)));
@@ -315,7 +326,7 @@ impl Session {
     }
 
     fn try_next(&mut self, at: Circumstances, trace: &mut Trace) -> Action {
-        let Some(cluster) = self.cluster.clone() else {
+        let Some(cluster) = self.cluster.clone().filter(|_| !self.pinned) else {
             return self.end(CloseReason::NoNode, true);
         };
         let timeout = cluster.limits.failover_timeout;
@@ -326,9 +337,13 @@ impl Session {
             return self.end(CloseReason::NoNode, true);
         };
         self.keep_affinity(&cluster, index, why, at.unix_now);
+        self.begin_attempt(&cluster, index, why, at)
+    }
+
+    fn begin_attempt(&mut self, cluster: &Cluster, index: NodeIndex, why: Why, at: Circumstances) -> Action {
         let node = &cluster.nodes[usize::from(index)].state;
-        self.on_trial = node.health(at.now) != Health::Up;
-        self.careful = first_contact::is_due(node, &cluster.limits);
+        self.on_trial = !self.pinned && node.health(at.now) != Health::Up;
+        self.careful = !self.pinned && first_contact::is_due(node, &cluster.limits);
         node.session_opened(at.now, cluster.state.next_ticket());
         let after = at.now.since(self.opened_at);
         self.attempt = Some(Attempt { node: Arc::clone(node), why, failure: None, after });

@@ -17,6 +17,7 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 use crate::bind::Bound;
 use crate::pair::{NodeTuning, Pair};
 use crate::plan::Listener;
+use crate::ports::Given;
 use crate::relay::Flow;
 use crate::report::Event as Told;
 use crate::token::Token;
@@ -66,10 +67,22 @@ struct Door {
     /// Which of the address's sockets.
     place: usize,
     listener: Arc<Listener>,
+    /// The node that this port belongs to, if it belongs to one.
+    owner: Option<Given>,
     paused: bool,
 }
 
 impl Door {
+    fn new(bound: &Arc<Bound>, place: usize, listener: &Arc<Listener>) -> Door {
+        let owner = listener.ports.owner(&listener.route, bound.address.port());
+        Door { bound: Arc::clone(bound), place, listener: Arc::clone(listener), owner, paused: false }
+    }
+
+    fn serve(&mut self, listener: &Arc<Listener>) {
+        let paused = self.paused;
+        *self = Door { paused, ..Door::new(&self.bound, self.place, listener) };
+    }
+
     fn socket(&self) -> BorrowedFd<'_> {
         self.bound.socket(self.place)
     }
@@ -99,7 +112,7 @@ impl Worker {
             let mut known = false;
             for door in self.doors.doors.iter_mut().flatten() {
                 if Arc::ptr_eq(&door.bound, bound) {
-                    door.listener = Arc::clone(listener);
+                    door.serve(listener);
                     known = true;
                 }
             }
@@ -112,7 +125,7 @@ impl Worker {
     }
 
     fn open_door(&mut self, bound: &Arc<Bound>, place: usize, listener: &Arc<Listener>) {
-        let door = Door { bound: Arc::clone(bound), place, listener: Arc::clone(listener), paused: false };
+        let door = Door::new(bound, place, listener);
         let free = self.doors.doors.iter().position(Option::is_none);
         let place = free.unwrap_or_else(|| {
             self.doors.doors.push(None);
@@ -191,7 +204,8 @@ impl Worker {
             Err(error) => Err(error),
         };
         if let Ok(Some((socket, address))) = accepted {
-            self.open(socket, address, listener);
+            let given = door.owner.clone();
+            self.open(socket, address, listener, given);
             return true;
         }
         self.shared.room.give_back();
@@ -247,19 +261,25 @@ impl Worker {
         }
     }
 
-    /// Opens a session for a connection just accepted, and takes it as far as it goes at once.
-    fn open(&mut self, client: OwnedFd, address: SocketAddr, listener: Arc<Listener>) {
+    /// Opens a session for a connection just accepted, and takes it as far as it goes at once. `given`: its
+    /// node, where that is not for the policy to choose.
+    fn open(&mut self, client: OwnedFd, address: SocketAddr, listener: Arc<Listener>, given: Option<Given>) {
         let mut trace = Trace::empty();
-        let at = self.draw();
-        let cluster = Arc::clone(&listener.route.cluster);
-        let (session, action) = Session::open(canonical(address.ip()), cluster, at, &mut trace);
-        let decision = self.decisions.record(at.now, address, &listener, trace);
+        let (at, from) = (self.draw(), canonical(address.ip()));
+        let route = Arc::clone(given.as_ref().map_or(&listener.route, |given| &given.route));
+        let cluster = Arc::clone(&route.cluster);
+        let (session, action) = match &given {
+            Some(given) => Session::open_at(from, cluster, given.node, at),
+            None => Session::open(from, cluster, at, &mut trace),
+        };
+        let decision = self.decisions.record(at.now, address, &listener, &route, trace);
         listener.counts.opened.fetch_add(1, Relaxed);
         self.shared.active.fetch_add(1, Relaxed);
         let pair = Pair {
             session,
-            route: Some(Arc::clone(&listener.route)),
+            route: Some(route),
             listener,
+            port: given.map_or(0, |given| given.port),
             client_address: address,
             client,
             node: None,

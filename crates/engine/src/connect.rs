@@ -38,6 +38,16 @@ impl NodeAddress {
     }
 }
 
+impl NodeAddress {
+    /// The same host at another port. 0 is no port: the address as it is.
+    pub(crate) fn at_port(&self, port: u16) -> NodeAddress {
+        match self {
+            NodeAddress::Tcp(address) if port != 0 => NodeAddress::Tcp(SocketAddr::new(address.ip(), port)),
+            other => other.clone(),
+        }
+    }
+}
+
 impl std::fmt::Display for NodeAddress {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

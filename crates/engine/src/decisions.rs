@@ -40,9 +40,10 @@ impl Decisions {
         at: Moment,
         client: SocketAddr,
         listener: &Arc<Listener>,
+        route: &Arc<Route>,
         trace: Trace,
     ) -> u64 {
-        let (listener, route) = (Arc::clone(listener), Arc::clone(&listener.route));
+        let (listener, route) = (Arc::clone(listener), Arc::clone(route));
         let decision = Decision { at, client, listener, route, trace, standing: None, failed: Vec::new() };
         let number = self.written;
         let place = (number % CAPACITY as u64) as usize;

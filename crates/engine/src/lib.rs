@@ -28,6 +28,7 @@ mod held;
 mod limits;
 mod pair;
 mod plan;
+mod ports;
 mod record;
 mod registry;
 mod relay;

@@ -19,6 +19,8 @@ pub(crate) struct Pair {
     pub(crate) listener: Arc<Listener>,
     /// Where the cluster's nodes are; let go when no other node can be tried.
     pub(crate) route: Option<Arc<Route>>,
+    /// The node's port for this session; 0 for the node's own.
+    pub(crate) port: u16,
     pub(crate) client_address: SocketAddr,
     pub(crate) client: OwnedFd,
     pub(crate) node: Option<OwnedFd>,

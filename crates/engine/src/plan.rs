@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use protobalance_core::cluster::Cluster;
+use protobalance_core::node::NodeIndex;
 use protobalance_core::session::TimeLimits;
 
 use crate::affinity_file::AffinityStore;
 use crate::bind::Bound;
 use crate::connect::NodeAddress;
 use crate::limits::Room;
+use crate::ports::Ports;
 
 /// What the workers carry out.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub(crate) struct Route {
     /// By node index.
     pub(crate) addresses: Box<[NodeAddress]>,
     pub(crate) affinity: Option<Arc<AffinityStore>>,
+    /// Whose ports they are: first, last, and the node.
+    pub(crate) ports: Box<[(u16, u16, NodeIndex)]>,
 }
 
 /// One listener under one plan.
@@ -45,6 +49,7 @@ pub(crate) struct Route {
 pub(crate) struct Listener {
     pub(crate) name: Box<str>,
     pub(crate) route: Arc<Route>,
+    pub(crate) ports: Ports,
     /// As bound: ports that the kernel chose are filled in.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) time_limits: TimeLimits,

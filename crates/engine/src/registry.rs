@@ -22,6 +22,7 @@ use crate::connect::NodeAddress;
 use crate::error::{EngineError, ErrorKind};
 use crate::handed_over::Unclaimed;
 use crate::plan::{Listener, ListenerCounts, Plan, Route};
+use crate::ports::Ports;
 use crate::report::ListeningReport;
 use crate::spec::{AffinitySpec, ClusterSpec, ListenerSpec, PlanSpec};
 
@@ -183,7 +184,9 @@ impl Registry {
                 }
             }
             let addresses = bound.iter().map(|bound| bound.address).collect();
-            let listener = Arc::new(self.listener(wanted, Arc::clone(route), addresses));
+            let last = self.plan.listeners.iter().find(|listener| *listener.name == *wanted.name);
+            let ports = Ports::follow(route, last.map(|last| &**last), routes);
+            let listener = Arc::new(self.listener(wanted, Arc::clone(route), ports, addresses));
             sockets.extend(bound.into_iter().map(|bound| (bound, Arc::clone(&listener))));
             listeners.push(listener);
         }
@@ -222,10 +225,17 @@ impl Registry {
         }
     }
 
-    fn listener(&self, wanted: &ListenerSpec, route: Arc<Route>, addresses: Vec<SocketAddr>) -> Listener {
+    fn listener(
+        &self,
+        wanted: &ListenerSpec,
+        route: Arc<Route>,
+        ports: Ports,
+        addresses: Vec<SocketAddr>,
+    ) -> Listener {
         Listener {
             name: wanted.name.as_str().into(),
             route,
+            ports,
             addresses,
             time_limits: TimeLimits {
                 idle: Duration::from_millis(wanted.idle_timeout_ms),
@@ -290,6 +300,7 @@ impl Draft<'_> {
             cluster: Arc::new(cluster),
             addresses: addresses.map_err(refused)?,
             affinity: store,
+            ports: crate::ports::owned(spec),
         }))
     }
 

@@ -250,7 +250,7 @@ impl Worker {
     /// any more who takes clients.
     fn keep_up_with_plan(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
-        let Some(route) = &pair.route else { return };
+        let Some(route) = pair.route.as_ref().filter(|_| !pair.session.pinned()) else { return };
         let current = self.plan.listeners.iter().find(|listener| listener.name == pair.listener.name);
         if let Some(listener) = current
             && !Arc::ptr_eq(&listener.route, route)
@@ -308,10 +308,14 @@ impl Worker {
         pair.to_node.rewind();
         pair.counted = [0; 2];
         pair.to_client = crate::relay::Flow::new();
-        if route.cluster.limits.replay_unanswered && !pair.to_node.can_replay() {
+        let replay = route.cluster.limits.replay_unanswered && !pair.session.pinned();
+        if replay && !pair.to_node.can_replay() {
             pair.to_node.keep_for_replay();
         }
-        let started = connect::start(&route.addresses[index]);
+        let started = match pair.port {
+            0 => connect::start(&route.addresses[index]),
+            port => connect::start(&route.addresses[index].at_port(port)),
+        };
         self.held = self.held + pair.held() - held;
         match started {
             Ok(socket) => pair.node = Some(socket),

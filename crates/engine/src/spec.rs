@@ -110,6 +110,8 @@ pub struct NodeSpec {
     pub admin_state: String,
     /// At most this many sessions at a time; 0 for no limit.
     pub max_sessions: u32,
+    /// First and last of the listeners' ports that are this node's alone.
+    pub ports: Vec<(u16, u16)>,
 }
 
 /// Where session records go.

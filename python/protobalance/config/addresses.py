@@ -50,11 +50,7 @@ def bracketed(host: str) -> str:
 def parse_bind(text: str) -> tuple[PortRange, ...]:
     """Where to listen. `:8080` is every address of both families, `localhost` is 127.0.0.1."""
     host, port = _split(text)
-    first_text, dash, last_text = port.partition("-")
-    first = _port(first_text)
-    last = _port(last_text) if dash else first
-    if last < first or (dash and first == 0):
-        raise Malformed(f"the port range {port} does not run upwards from 1")
+    first, last = _ports(port)
     hosts = {"": ("0.0.0.0", "::"), "localhost": ("127.0.0.1",)}.get(host)  # noqa: S104 - as asked
     if hosts is None:
         numeric = numeric_host(host)
@@ -62,6 +58,14 @@ def parse_bind(text: str) -> tuple[PortRange, ...]:
             raise Malformed(f'"{host}" is not a numeric address of this machine')
         hosts = (numeric,)
     return tuple(PortRange(host, first, last) for host in hosts)
+
+
+def parse_ports(text: str) -> tuple[int, int]:
+    """A port, or a range of them: its first and its last."""
+    first, last = _ports(text)
+    if first == 0:
+        raise Malformed("port 0 is no port")
+    return first, last
 
 
 def split_bind(text: str) -> PortRange:
@@ -124,6 +128,15 @@ def _split(text: str) -> tuple[str, str]:
 def _with_brackets(text: str) -> str | None:
     host, _, port = text.rpartition(":")
     return f"[{host}]:{port}" if numeric_host(host) and port.isdigit() else None
+
+
+def _ports(text: str) -> tuple[int, int]:
+    first_text, dash, last_text = text.partition("-")
+    first = _port(first_text)
+    last = _port(last_text) if dash else first
+    if last < first or (dash and first == 0):
+        raise Malformed(f"the port range {text} does not run upwards from 1")
+    return first, last
 
 
 def _port(text: str) -> int:

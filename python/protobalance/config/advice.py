@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from protobalance.config.addresses import parse_ports, split_bind
 from protobalance.config.model import Cluster, Config
 from protobalance.config.quantities import write_duration
 from protobalance.config.writing import write_path
@@ -14,7 +15,8 @@ def advise(config: Config) -> list[str]:
     sentences = []
     for cluster in config.clusters.values():
         path = write_path(("clusters", cluster.name))
-        sentences += [f"{path}.{sentence}" for sentence in (*_cluster(cluster), *_nodes(cluster))]
+        found = (*_cluster(cluster), *_nodes(cluster), *_ports(cluster, config))
+        sentences += [f"{path}.{sentence}" for sentence in found]
         if cluster.affinity and config.engine.state_dir is None:
             sentences.append(
                 f"{path}.affinity: is forgotten at a restart, unless engine.state_dir names a folder"
@@ -30,6 +32,18 @@ def _cluster(cluster: Cluster) -> Iterator[str]:
         yield f"failover_timeout: {all_attempts} is shorter than {one}, the connect_timeout of one attempt"
     if all(node.admin_state != "available" for node in cluster.nodes.values()):
         yield "nodes: none is available, so its clients would be refused"
+
+
+def _ports(cluster: Cluster, config: Config) -> Iterator[str]:
+    """Of a cluster that nobody feeds nothing is said: it may wait for a redirect."""
+    feeding = [listener for listener in config.listeners.values() if listener.cluster == cluster.name]
+    bound = [split_bind(bind) for listener in feeding for bind in listener.bind]
+    covered = {port for ports in bound for port in range(ports.first, ports.last + 1)}
+    for node in cluster.nodes.values():
+        first, last = parse_ports(node.ports) if node.ports else (0, -1)
+        if feeding and not covered.issuperset(range(first, last + 1)):
+            path = write_path(("nodes", node.name))
+            yield f"{path}.ports: no listener of this cluster binds all of {node.ports}: add them to its bind"
 
 
 def _nodes(cluster: Cluster) -> Iterator[str]:

@@ -14,6 +14,7 @@ from protobalance.config.kinds import (
     Integer,
     Name,
     NodeAddress,
+    Ports,
     Text,
 )
 from protobalance.config.schema import Array, Key, Named, Table
@@ -188,6 +189,16 @@ class Node:
             "one limit is enough",
         ),
     ] = 0
+    ports: Annotated[
+        str | None,
+        Key(
+            Ports(),
+            "The listeners' ports that are this node's alone. Whoever connects to one of them goes to this "
+            "node, at the same port, whatever the client's address, its home or the policy say; also while "
+            "the node is draining. Such a session has no failover and blames nobody. For "
+            "[passive FTP](../services/ftp.md).",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

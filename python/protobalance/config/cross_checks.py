@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protobalance.config.addresses import PortRange, split_bind
+from protobalance.config.addresses import UNIX, PortRange, parse_ports, split_bind
 from protobalance.config.findings import Findings
 from protobalance.config.kinds import nearest
 from protobalance.config.model import Cluster, Config
@@ -26,6 +26,7 @@ def check(config: Config, findings: Findings) -> None:
     for cluster in config.clusters.values():
         _nodes_can_be_chosen(cluster, findings)
         _fallbacks_exist(cluster, findings)
+        _ports_are_one_nodes(cluster, findings)
         _load_rating_fits_policy(cluster, findings)
         _load_rating_has_one_form(cluster, findings)
 
@@ -57,6 +58,22 @@ def _fallbacks_exist(cluster: Cluster, findings: Findings) -> None:
                 findings.add(path, f"{write_text(fallback)} is named twice")
             else:
                 _exists(fallback, cluster.nodes.keys() - {node.name}, path, home, findings)
+
+
+def _ports_are_one_nodes(cluster: Cluster, findings: Findings) -> None:
+    """A port leads to one node; and there is no port in a file system."""
+    taken: list[tuple[int, int, str]] = []
+    for node in cluster.nodes.values():
+        path: Path = ("clusters", cluster.name, "nodes", node.name, "ports")
+        if node.ports is None:
+            continue
+        if node.address.startswith(UNIX):
+            findings.add(path, "a node on a Unix socket has no ports", at="key")
+        first, last = parse_ports(node.ports)
+        other = next((name for low, high, name in taken if low <= last and first <= high), None)
+        if other is not None:
+            findings.add(path, f"{node.ports} overlaps the ports of node {other}; a port leads to one node")
+        taken.append((first, last, node.name))
 
 
 def _exists(name: str, known: Iterable[str], path: Path, home: Path, findings: Findings) -> None:

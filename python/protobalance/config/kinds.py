@@ -232,6 +232,24 @@ class Bind(Kind):
         return {"type": "string", "pattern": r"^.*:[0-9]+(-[0-9]+)?$"}
 
 
+class Ports(Kind):
+    """A range of ports, both ends included. The value is its canonical text."""
+
+    words = 'a port or a range of ports such as "30000-30099"'
+
+    def read(self, raw: object) -> str:
+        if not isinstance(raw, str):
+            raise self.refusal(raw, str(raw) if isinstance(raw, int) and 0 < raw <= 65_535 else None)
+        try:
+            first, last = addresses.parse_ports(raw)
+        except addresses.Malformed as malformed:
+            raise Refused(f"got {what_came(raw)}: {malformed.why}; expected {self.words}") from None
+        return str(first) if first == last else f"{first}-{last}"
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"^[0-9]+(-[0-9]+)?$"}
+
+
 class NodeAddress(Kind):
     words = (
         'an address such as "10.0.0.1:80", "[2001:db8::1]:80", "db.internal:5432" or "unix:/run/app.socket"'

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from protobalance.config.addresses import bracketed, hostname_of, split_host_port
+from protobalance.config.addresses import bracketed, hostname_of, parse_ports, split_host_port
 from protobalance.config.model import AdminState, Affinity, Cluster, Config, Listener, Node
 from protobalance.config.quantities import to_milliseconds
 
@@ -116,6 +116,7 @@ def _node(
         "fallbacks": node.fallbacks,
         "admin_state": admin_states.get(key, node.admin_state),
         "max_sessions": node.max_sessions,
+        "ports": [parse_ports(node.ports)] if node.ports else [],
     }
 
 

@@ -34,6 +34,9 @@ def sentence(decision: DecisionReport) -> str:
     if not decision.attempts:
         return f"{decision.client} found no node of {decision.cluster}{_others(decision, '', {})}"
     last = decision.attempts[-1]
+    if last.failure and last.why == "port":
+        tried = _tried(decision.attempts)
+        return f"{decision.client} connected to a port of {last.node}'s, which did not take it: {tried}"
     if last.failure:
         return f"{decision.client} was served by no node of {decision.cluster}: {_tried(decision.attempts)}"
     return f"{decision.client} went to node {last.node}: {_reason(decision, {})}"
@@ -69,6 +72,8 @@ def _reason(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
             return f"fallback{f' of {whom}' if whom and not failed else ''}{after}"
         case "next":
             return f"next in the policy's order{after}"
+        case "port":
+            return f"the port it connected to is {last.node}'s{after}"
         case "last-resort":
             return f"last resort, all nodes are down{after}"
         case other:

@@ -127,7 +127,7 @@ failover_timeout = "1s"
 [clusters.c.nodes]
 a = { address = "h:1", admin_state = "offline", fallbacks = ["b"] }
 b = { address = "h:2", admin_state = "draining" }
-c = { address = "h:3", admin_state = "offline", weight = 0 }
+c = { address = "h:3", admin_state = "offline", weight = 0, ports = "2-3" }
 """)
     assert [sentence.partition(": ")[0] for sentence in advise(config)] == [
         "clusters.c.hash_key",
@@ -135,5 +135,6 @@ c = { address = "h:3", admin_state = "offline", weight = 0 }
         "clusters.c.nodes",
         "clusters.c.nodes.a.fallbacks",
         "clusters.c.nodes.c.weight",
+        "clusters.c.nodes.c.ports",
         "clusters.c.affinity",
     ]

@@ -26,7 +26,7 @@ impl Session {
     /// The node has shown that it does not end at once.
     pub(super) fn prove_node(&mut self) {
         self.careful = false;
-        if let Some(node) = self.node() {
+        if let (false, Some(node)) = (self.pinned, self.node()) {
             node.prove();
         }
     }
@@ -34,7 +34,8 @@ impl Session {
     /// A node that ends what it never answered is no failure by law 3, or clients could bring nodes
     /// into disrepute; but the next client's bytes shall wait until it has proven itself.
     pub(super) fn doubt_silent_node(&self) {
-        if let (false, None, Some(node)) = (self.answered, self.first_closed, self.node()) {
+        let silent = !self.answered && !self.pinned;
+        if let (true, None, Some(node)) = (silent, self.first_closed, self.node()) {
             node.doubt();
         }
     }

@@ -9,6 +9,7 @@ mod golden;
 mod hash;
 mod homes;
 mod model;
+mod pinned;
 mod policies;
 mod rate;
 mod round_robin;

@@ -32,7 +32,7 @@ fn plan(node: std::net::SocketAddr) -> String {
             "replay_unanswered": false, "affinity": null,
             "nodes": [{
                 "name": "n", "address": node.to_string(), "weight": 1, "fallbacks": [],
-                "admin_state": "available", "max_sessions": 0,
+                "admin_state": "available", "max_sessions": 0, "ports": [],
             }],
         }],
     })
