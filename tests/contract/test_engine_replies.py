@@ -35,6 +35,7 @@ EVENTS: list[type[msgspec.Struct]] = [
     report.WorkerLost,
     report.LimitReached,
     report.LimitCleared,
+    report.ClientRefused,
     report.EngineWarning,
 ]
 

@@ -7,6 +7,7 @@
 //! * [`node::NodeState`]: one node's shared truth (admin state, health, counts), lock-free, alive
 //!   across plans.
 //! * [`affinity::Table`]: which node a client belongs to.
+//! * [`admission::Table`]: how much each client has of what it may have.
 //! * [`policy::Policy`]: picks one usable node; one file per policy.
 //! * [`failover::Candidates`]: the order in which nodes are tried for one session (law 2).
 //! * [`session::Session`]: one client's way to one node: events in, actions out (laws 3, 5, 7, 13).
@@ -15,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admission;
 pub mod affinity;
 pub mod cluster;
 pub mod expression;
@@ -22,6 +24,7 @@ pub mod failover;
 pub mod hash;
 pub mod moment;
 pub mod node;
+pub mod pace;
 pub mod policy;
 pub mod rate;
 pub mod session;

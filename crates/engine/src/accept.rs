@@ -14,6 +14,7 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with};
 
+use crate::admission::{Admitted, TurnedAway, admit};
 use crate::bind::Bound;
 use crate::pair::{NodeTuning, Pair};
 use crate::plan::Listener;
@@ -44,6 +45,10 @@ const SESSIONS: Limit = Limit {
 const LISTENER_SESSIONS: Limit = Limit {
     word: "listener-sessions",
     sentence: "a listener's max_sessions is reached: its new connections wait in the kernel's queue",
+};
+const LISTENER_RATE: Limit = Limit {
+    word: "listener-rate",
+    sentence: "a listener's new_sessions_per_second is reached: its new connections wait in the kernel's queue",
 };
 const DESCRIPTORS: Limit = Limit {
     word: "descriptors",
@@ -178,10 +183,21 @@ impl Worker {
     /// Takes in what waits at a door.
     pub(crate) fn accept(&mut self, place: usize) {
         for _ in 0..ACCEPTS_PER_TURN {
-            if !self.accept_one(place) {
+            if !self.keeps_pace(place) || !self.accept_one(place) {
                 return;
             }
         }
+    }
+
+    /// Whether the listener's rate allows one more; if not, the door is closed until it does.
+    fn keeps_pace(&mut self, place: usize) -> bool {
+        let Some(Some(door)) = self.doors.doors.get(place) else { return false };
+        let wait = door.listener.counts.pace.wait(self.at.now);
+        if wait.is_zero() {
+            return true;
+        }
+        self.pause(place, &LISTENER_RATE, wait.max(PAUSE));
+        false
     }
 
     /// Takes in one connection; false if none waits or there is no room.
@@ -190,22 +206,29 @@ impl Worker {
         let listener = Arc::clone(&door.listener);
         // Room is taken before the connection is, so that several workers together keep the limit.
         if !self.shared.room.take() {
-            self.pause(place, &SESSIONS);
+            self.pause(place, &SESSIONS, PAUSE);
             return false;
         }
         if !listener.counts.room.take() {
             self.shared.room.give_back();
-            self.pause(place, &LISTENER_SESSIONS);
+            self.pause(place, &LISTENER_SESSIONS, PAUSE);
             return false;
         }
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let accepted = match acceptfrom_with(door.socket(), flags) {
-            Ok((socket, address)) => Ok(address.and_then(|address| Some((socket, address.try_into().ok()?)))),
-            Err(error) => Err(error),
-        };
+        let accepted: Result<Option<(OwnedFd, SocketAddr)>, Errno> =
+            match acceptfrom_with(door.socket(), flags) {
+                Ok((socket, address)) => {
+                    Ok(address.and_then(|address| Some((socket, address.try_into().ok()?))))
+                }
+                Err(error) => Err(error),
+            };
         if let Ok(Some((socket, address))) = accepted {
             let given = door.owner.clone();
-            self.open(socket, address, listener, given);
+            listener.counts.pace.pass(self.at.now);
+            match admit(&self.shared, &listener, canonical(address.ip()), self.at.now) {
+                Ok(admitted) => self.open(socket, address, listener, given, admitted),
+                Err(TurnedAway) => self.turn_away(socket, &listener),
+            }
             return true;
         }
         self.shared.room.give_back();
@@ -214,7 +237,7 @@ impl Worker {
             // A connection that was reset while it waited.
             Ok(_) | Err(Errno::CONNABORTED | Errno::INTR) => true,
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                self.pause(place, &DESCRIPTORS);
+                self.pause(place, &DESCRIPTORS, PAUSE);
                 false
             }
             Err(_) => false,
@@ -222,12 +245,13 @@ impl Worker {
     }
 
     /// Stops watching a door for a while: a full table must not spin the loop.
-    fn pause(&mut self, place: usize, limit: &Limit) {
+    fn pause(&mut self, place: usize, limit: &Limit, span: Duration) {
         self.unwatch_door(place);
         if let Some(door) = &mut self.doors.doors[place] {
             door.paused = true;
         }
-        self.doors.look_again = Some(self.at.now.after(PAUSE));
+        let then = self.at.now.after(span);
+        self.doors.look_again = Some(self.doors.look_again.map_or(then, |sooner| sooner.min(then)));
         self.counts.paused.store(true, Relaxed);
         let told = self.doors.told.replace((limit.word, self.at.now));
         if told.is_none_or(|(word, _)| word != limit.word) {
@@ -263,7 +287,14 @@ impl Worker {
 
     /// Opens a session for a connection just accepted, and takes it as far as it goes at once. `given`: its
     /// node, where that is not for the policy to choose.
-    fn open(&mut self, client: OwnedFd, address: SocketAddr, listener: Arc<Listener>, given: Option<Given>) {
+    fn open(
+        &mut self,
+        client: OwnedFd,
+        address: SocketAddr,
+        listener: Arc<Listener>,
+        given: Option<Given>,
+        admitted: Option<Admitted>,
+    ) {
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));
         let route = Arc::clone(given.as_ref().map_or(&listener.route, |given| &given.route));
@@ -291,6 +322,7 @@ impl Worker {
             decision,
             counted: [0, 0],
             dirty: false,
+            admitted,
             node_tuned: NodeTuning::default(),
         };
         let key = self.table.insert(pair);

@@ -219,7 +219,7 @@ impl Mapping {
     }
 }
 
-fn random_key() -> std::io::Result<[u8; 16]> {
+pub(crate) fn random_key() -> std::io::Result<[u8; 16]> {
     use std::io::Read;
     let mut key = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut key)?;

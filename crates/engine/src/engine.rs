@@ -18,6 +18,7 @@ use protobalance_core::failover::{Circumstances, Trace, preview};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::accept::canonical;
+use crate::admission::Admission;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::{candidate_reports, home_report};
 use crate::error::{EngineError, ErrorKind};
@@ -83,6 +84,7 @@ impl Engine {
             log,
             room: Room::default(),
             active: AtomicU64::new(0),
+            admission: Admission::default(),
         });
         shared.room.set_places(sessions_possible(max_sessions));
         let handed_over = handed_over
@@ -123,6 +125,9 @@ impl Engine {
             return Err(EngineError::new(ErrorKind::Stopped, "engine", "the engine has been stopped"));
         }
         let log_file = SessionLog::open(&spec.session_log)?;
+        if spec.listeners.iter().any(|listener| listener.client_limits().is_some()) {
+            self.shared.admission.prepare(self.shared.room.places()).map_err(no_memory)?;
+        }
         let log = spec.session_log.clone();
         let plan = registry.adopt(spec, self.shared.clock.now())?;
         self.shared.log.switch(&log, log_file);
@@ -351,6 +356,11 @@ fn spawn(index: usize, shared: &Arc<Shared>) -> std::io::Result<Handle> {
     };
     let thread = std::thread::Builder::new().name(format!("pb-worker-{index}")).spawn(body)?;
     Ok(Handle { commands: Mutex::new(commands), wake, counts, thread: Mutex::new(Some(thread)) })
+}
+
+fn no_memory(error: std::io::Error) -> EngineError {
+    let message = format!("no memory to count clients: {error}");
+    EngineError::new(ErrorKind::State, "listeners", message)
 }
 
 fn words_of(panic: &(dyn Any + Send)) -> String {

@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod accept;
+mod admission;
 mod affinity_file;
 mod bind;
 mod clock;

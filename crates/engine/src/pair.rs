@@ -8,6 +8,7 @@ use std::sync::Arc;
 use protobalance_core::session::{CloseReason, Session, Side};
 use rustix::net::sockopt;
 
+use crate::admission::Admitted;
 use crate::bind::keep_alive;
 use crate::plan::{Listener, Route};
 use crate::relay::{Flow, Pumped};
@@ -38,6 +39,9 @@ pub(crate) struct Pair {
     pub(crate) counted: [u64; 2],
     /// Whether it is on the worker's list of sessions with uncounted bytes.
     pub(crate) dirty: bool,
+    /// Its place among its client's sessions, where these are counted.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    pub(crate) admitted: Option<Admitted>,
     /// Whether the node's socket has its keepalive and `TCP_NODELAY` yet: short sessions need neither.
     pub(crate) node_tuned: NodeTuning,
 }

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use protobalance_core::admission::Limits;
 use protobalance_core::cluster::Cluster;
 use protobalance_core::node::NodeIndex;
+use protobalance_core::pace::Pace;
 use protobalance_core::session::TimeLimits;
 
 use crate::affinity_file::AffinityStore;
@@ -55,6 +57,8 @@ pub(crate) struct Listener {
     pub(crate) time_limits: TimeLimits,
     pub(crate) keepalive_ms: u64,
     pub(crate) user_timeout_ms: u64,
+    /// What it grants each client, if that is not everything.
+    pub(crate) client_limits: Option<Limits>,
     pub(crate) counts: Arc<ListenerCounts>,
 }
 
@@ -66,4 +70,10 @@ pub(crate) struct ListenerCounts {
     pub(crate) opened: AtomicU64,
     pub(crate) closed: AtomicU64,
     pub(crate) unserved: AtomicU64,
+    /// Its `new_sessions_per_second`.
+    pub(crate) pace: Pace,
+    /// Clients turned away at their limits.
+    pub(crate) refused: AtomicU64,
+    /// Sessions let in that no room was left to count for their clients.
+    pub(crate) untracked: AtomicU64,
 }

@@ -83,6 +83,7 @@ impl Registry {
         // Nothing fails from here on.
         for (listener, wanted) in listeners.iter().zip(&spec.listeners) {
             listener.counts.room.set_places(u64::from(wanted.max_sessions));
+            listener.counts.pace.set_per_second(wanted.new_sessions_per_second);
             self.counts.insert(wanted.name.clone(), Arc::clone(&listener.counts));
         }
         for route in &routes {
@@ -244,6 +245,7 @@ impl Registry {
             },
             keepalive_ms: wanted.keepalive_ms,
             user_timeout_ms: wanted.user_timeout_ms,
+            client_limits: wanted.client_limits(),
             counts: self.counts.get(&wanted.name).cloned().unwrap_or_default(),
         }
     }

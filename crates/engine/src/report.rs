@@ -44,6 +44,10 @@ pub struct ListenerReport {
     pub closed: u64,
     /// Sessions that ended without any node having served them.
     pub unserved: u64,
+    /// Connections of clients at their limits, closed at once.
+    pub refused: u64,
+    /// Sessions that were not counted for their clients: the table was full.
+    pub untracked: u64,
 }
 
 /// The listening sockets of one address; the descriptors stay the engine's.
@@ -172,6 +176,9 @@ pub enum Event {
     LimitReached { limit: String, message: String },
     /// The limit is no longer reached.
     LimitCleared { limit: String },
+    /// A client is at a limit of its own (`max_sessions_per_client`, `new_sessions_per_second_per_client`);
+    /// told once a minute at most, and of a few clients.
+    ClientRefused { listener: String, client: String, limit: String },
     /// Something is worth a line in the operator's log.
     Warning { message: String },
 }

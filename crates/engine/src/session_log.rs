@@ -247,6 +247,8 @@ mod tests {
                 "affinity": null, "nodes": []}],
             "listeners": [{"name": "in", "bind": [], "cluster": "c", "idle_timeout_ms": 0,
                 "first_byte_timeout_ms": 0, "half_close_timeout_ms": 0, "max_sessions": 0, "backlog": 1,
+                "max_sessions_per_client": 0, "new_sessions_per_second_per_client": 0,
+                "new_session_burst_per_client": 0, "new_sessions_per_second": 0,
                 "keepalive_ms": 0, "user_timeout_ms": 0}]}"#;
         let spec = serde_json::from_slice(plan).expect("a plan");
         let plan = Registry::new(1, crate::handed_over::Unclaimed::default())

@@ -54,6 +54,8 @@ fn listener(listener: &Arc<Listener>) -> ListenerReport {
         opened,
         closed,
         unserved: listener.counts.unserved.load(Relaxed),
+        refused: listener.counts.refused.load(Relaxed),
+        untracked: listener.counts.untracked.load(Relaxed),
     }
 }
 

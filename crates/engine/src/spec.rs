@@ -2,6 +2,8 @@
 //! has validated it for the operator; the engine still refuses what it cannot carry out.
 //! Durations are in milliseconds, 0 meaning "none" where a limit may be absent; sizes in bytes.
 
+use protobalance_core::admission::Limits;
+use protobalance_core::hash::{Key, keyed};
 use serde::Deserialize;
 
 /// A plan: everything the engine is to do.
@@ -34,12 +36,30 @@ pub struct ListenerSpec {
     pub half_close_timeout_ms: u64,
     /// At most this many sessions at a time; 0 for no limit of its own.
     pub max_sessions: u32,
+    /// Sessions at a time of one client; 0 for no limit.
+    pub max_sessions_per_client: u32,
+    /// New sessions a second of one client; 0 for no limit.
+    pub new_sessions_per_second_per_client: u32,
+    /// How many of them may come at once; 0 for a second's worth.
+    pub new_session_burst_per_client: u32,
+    /// New sessions a second of all clients; 0 for no limit.
+    pub new_sessions_per_second: u32,
     /// Connections the kernel may hold before they are accepted.
     pub backlog: u32,
     /// Silence after which the kernel probes the peer.
     pub keepalive_ms: u64,
     /// Unacknowledged data or a closed window for this long ends the connection.
     pub user_timeout_ms: u64,
+}
+
+impl ListenerSpec {
+    /// What it grants each client; `None` where that is everything.
+    pub(crate) fn client_limits(&self) -> Option<Limits> {
+        // Of the name, which no client chooses.
+        let scope = keyed(&Key::default(), self.name.as_bytes());
+        let (rate, burst) = (self.new_sessions_per_second_per_client, self.new_session_burst_per_client);
+        Limits::new(scope, self.max_sessions_per_client, rate, burst)
+    }
 }
 
 /// One cluster.

@@ -17,6 +17,7 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 
 use crate::accept::Doors;
+use crate::admission::Admission;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
 use crate::events::{Events, clear, signal};
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
     pub(crate) log: SessionLog,
     pub(crate) room: Room,
     pub(crate) active: AtomicU64,
+    pub(crate) admission: Admission,
 }
 
 /// One worker's counts, for the snapshot.

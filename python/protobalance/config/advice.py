@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protobalance.config.addresses import parse_ports, split_bind
-from protobalance.config.model import Cluster, Config
+from protobalance.config.model import Cluster, Config, Listener
 from protobalance.config.quantities import write_duration
 from protobalance.config.writing import write_path
 
 
 def advise(config: Config) -> list[str]:
     """One sentence each, beginning with the key that it is about."""
-    sentences = []
+    sentences = [sentence for listener in config.listeners.values() for sentence in _listener(listener)]
     for cluster in config.clusters.values():
         path = write_path(("clusters", cluster.name))
         found = (*_cluster(cluster), *_nodes(cluster), *_ports(cluster, config))
@@ -22,6 +22,14 @@ def advise(config: Config) -> list[str]:
                 f"{path}.affinity: is forgotten at a restart, unless engine.state_dir names a folder"
             )
     return sentences
+
+
+def _listener(listener: Listener) -> Iterator[str]:
+    path = write_path(("listeners", listener.name))
+    if listener.new_session_burst_per_client and not listener.new_sessions_per_second_per_client:
+        yield (
+            f"{path}.new_session_burst_per_client: has no effect without new_sessions_per_second_per_client"
+        )
 
 
 def _cluster(cluster: Cluster) -> Iterator[str]:

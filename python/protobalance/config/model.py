@@ -171,6 +171,40 @@ class Listener:
             "one limit is enough",
         ),
     ] = 0
+    max_sessions_per_client: Annotated[
+        int,
+        Key(
+            Integer(0, 1_000_000, zero="no limit"),
+            "Sessions at a time of one client: an IPv4 address or an IPv6 /64. Beyond it the client's new "
+            "connections are reset and counted as `refused`.",
+            "many people may share an address, and only you know how many",
+        ),
+    ] = 0
+    new_sessions_per_second_per_client: Annotated[
+        int,
+        Key(
+            Integer(0, 10_000, zero="no limit"),
+            "New sessions a second of one client, on average. Beyond it its new connections are reset and "
+            "counted as `refused`.",
+            "many people may share an address, and only you know how many",
+        ),
+    ] = 0
+    new_session_burst_per_client: Annotated[
+        int,
+        Key(
+            Integer(0, 1_000_000, zero="as many as its rate allows a second"),
+            "New sessions that one client may open at once before its rate counts.",
+            "a browser opens six connections at once",
+        ),
+    ] = 0
+    new_sessions_per_second: Annotated[
+        int,
+        Key(
+            Integer(0, 1_000_000, zero="as many as come"),
+            "New sessions a second of all clients together. Beyond it they wait in the kernel's queue.",
+            "only you know what the nodes can bear",
+        ),
+    ] = 0
     backlog: Annotated[
         int,
         Key(

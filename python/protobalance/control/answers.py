@@ -43,6 +43,8 @@ class ListenerStatus(msgspec.Struct, frozen=True):
     opened: int
     closed: int
     unserved: int
+    refused: int  # connections of clients at their limits
+    untracked: int  # sessions not counted for their clients, for want of room
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
@@ -233,7 +235,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
 class HistoryEntry(msgspec.Struct, frozen=True):
     """Something that changed. `kind` is one of: start, apply, apply-failed, node, redirect, node-down,
-    node-up, limit-reached, limit-cleared, worker-lost, warning, address, rating, overrides, drain, stop."""
+    node-up, limit-reached, limit-cleared, client-refused, worker-lost, warning, address, rating,
+    overrides, drain, stop."""
 
     at: float
     generation: int

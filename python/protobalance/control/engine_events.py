@@ -8,6 +8,7 @@ from protobalance.control.answers import Limit
 from protobalance.control.chronicle import Chronicle
 from protobalance.control.explain import span
 from protobalance.control.report import (
+    ClientRefused,
     EngineWarning,
     Event,
     LimitCleared,
@@ -50,6 +51,9 @@ class EngineEvents:
             case LimitCleared(limit):
                 self._limits.pop(limit, None)
                 tell("limit-cleared", f"limit {limit}", "no longer reached", by="engine")
+            case ClientRefused(listener, client, limit):
+                refused = f"{client} is at its {limit}: its new connections are reset"
+                tell("client-refused", f"listener {listener}", refused, by="engine")
             case EngineWarning(message):
                 tell("warning", "engine", message, by="engine")
 

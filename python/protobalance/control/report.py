@@ -24,6 +24,8 @@ class ListenerReport(msgspec.Struct, frozen=True):
     opened: int
     closed: int
     unserved: int
+    refused: int
+    untracked: int
 
 
 class ListeningReport(msgspec.Struct, frozen=True):
@@ -144,8 +146,14 @@ class LimitCleared(msgspec.Struct, frozen=True, tag_field="event", tag="limit-cl
     limit: str
 
 
+class ClientRefused(msgspec.Struct, frozen=True, tag_field="event", tag="client-refused"):
+    listener: str
+    client: str
+    limit: str
+
+
 class EngineWarning(msgspec.Struct, frozen=True, tag_field="event", tag="warning"):
     message: str
 
 
-Event = NodeDown | NodeUp | WorkerLost | LimitReached | LimitCleared | EngineWarning
+Event = NodeDown | NodeUp | WorkerLost | LimitReached | LimitCleared | ClientRefused | EngineWarning

@@ -30,6 +30,8 @@ def listener_status(report: ListenerReport, in_force: InForce) -> ListenerStatus
         opened=report.opened,
         closed=report.closed,
         unserved=report.unserved,
+        refused=report.refused,
+        untracked=report.untracked,
     )
 
 

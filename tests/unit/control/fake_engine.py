@@ -83,6 +83,8 @@ class FakeEngine:
                 opened=0,
                 closed=0,
                 unserved=0,
+                refused=0,
+                untracked=0,
             )
             for listener in self.plan["listeners"]
         ]

@@ -1,6 +1,7 @@
 //! What the pure decisions promise, one module per promise-giver. Time is advanced by hand, and
 //! randomness comes from seeds that a failing test prints among its inputs.
 
+mod admission;
 mod affinity;
 mod expression;
 mod fallbacks;
@@ -9,6 +10,7 @@ mod golden;
 mod hash;
 mod homes;
 mod model;
+mod pace;
 mod pinned;
 mod policies;
 mod rate;

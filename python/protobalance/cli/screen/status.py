@@ -20,7 +20,7 @@ NODE_HEADS = (
 SPARE = (
     "connect", "to client", "to node", "opened", "traffic", "new", "address", "load", "weight", "failed",
 )  # fmt: skip
-LISTENER_HEADS = ("listener", "on", "cluster", ">active", ">opened", ">unserved")
+LISTENER_HEADS = ("listener", "on", "cluster", ">active", ">opened", ">unserved", ">refused", ">untracked")
 
 
 def page(status: Status, ink: Ink) -> list[str]:
@@ -73,6 +73,8 @@ def _listener(listener: ListenerStatus) -> tuple[str, ...]:
         str(listener.active),
         str(listener.opened),
         str(listener.unserved or ""),
+        str(listener.refused or ""),
+        str(listener.untracked or ""),
     )
 
 
