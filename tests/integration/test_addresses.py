@@ -42,6 +42,20 @@ def test_a_node_on_a_unix_domain_socket(tmp_path: Path) -> None:
             assert client.recv(10) == b"late"
 
 
+def test_a_node_that_moves_takes_clients_at_once() -> None:
+    """What was observed at the old address says nothing about the new one."""
+    with listening() as server, pbload.nodes("refuse") as bad:
+        config = wish(bad, retry_interval="1h")
+        with Balancer(config) as balancer:
+            assert pbload.connect(balancer.address("in"), 1, kind="server-first")["ok"] == 0
+            assert balancer.status().clusters[0].nodes[0].health == "down"
+            config["clusters"]["c"]["nodes"]["refuse"]["address"] = text_of(server.getsockname()[:2])
+            balancer.apply(config)
+            assert balancer.status().clusters[0].nodes[0].health == "up"
+            with session(balancer.address("in"), server):
+                pass
+
+
 def test_every_port_of_a_range_is_served() -> None:
     """`host:first-last`."""
     with listening() as server:

@@ -211,6 +211,12 @@ impl NodeState {
         self.proven.store(false, Relaxed);
     }
 
+    /// It is somewhere else now: what was observed where it was says nothing.
+    pub fn moved(&self) {
+        self.doubt();
+        self.retry_at.store(0, Relaxed);
+    }
+
     /// A session (or the attempt at one) is given to the node. `ticket` orders choices within the
     /// cluster, so that the longest unchosen of equals can be found.
     pub fn session_opened(&self, now: Moment, ticket: u64) {

@@ -94,9 +94,13 @@ impl Registry {
             }
         }
         for cluster in &spec.clusters {
+            let before = self.spec.as_ref().map(|before| before.addresses(&cluster.name)).unwrap_or_default();
             for node in &cluster.nodes {
                 let state = &nodes[&(cluster.name.clone(), node.name.clone())];
                 state.set_rate_window(Duration::from_millis(cluster.rate_window_ms), now);
+                if before.get(node.name.as_str()).is_some_and(|before| *before != node.address) {
+                    state.moved();
+                }
             }
         }
         let left = std::mem::replace(&mut self.nodes, nodes);

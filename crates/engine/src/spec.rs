@@ -2,6 +2,8 @@
 //! has validated it for the operator; the engine still refuses what it cannot carry out.
 //! Durations are in milliseconds, 0 meaning "none" where a limit may be absent; sizes in bytes.
 
+use std::collections::HashMap;
+
 use protobalance_core::admission::Limits;
 use protobalance_core::hash::{Key, keyed};
 use serde::Deserialize;
@@ -16,6 +18,15 @@ pub struct PlanSpec {
     pub clusters: Vec<ClusterSpec>,
     /// Where the record of each ended session goes.
     pub session_log: SessionLogSpec,
+}
+
+impl PlanSpec {
+    /// Where the plan has a cluster's nodes, by name.
+    pub(crate) fn addresses(&self, cluster: &str) -> HashMap<&str, &str> {
+        let cluster = self.clusters.iter().filter(|known| known.name == cluster);
+        let nodes = cluster.flat_map(|cluster| &cluster.nodes);
+        nodes.map(|node| (node.name.as_str(), node.address.as_str())).collect()
+    }
 }
 
 /// One listener.
