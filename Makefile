@@ -46,7 +46,7 @@ test: build $(LOAD) peers
 proof: build $(LOAD)
 	$(BIN)/pytest -s -o python_files='proof_*.py' -o python_functions='proof_*' tests/proof -k '$(ONLY)'
 
-# The real services that tests start: nginx, Postfix, Dovecot, Redis.
+# The real servers and clients that tests put around the balancer.
 peers:
 	tests/install-peers
 

@@ -12,11 +12,12 @@ import pytest
 
 from peers.dovecot import Dovecot
 from peers.dovecot import dovecot as run_dovecot
+from peers.exim import exim as run_exim
+from peers.mail_server import MailServer
 from peers.nginx import Nginx
 from peers.nginx import nginx as run_nginx
-from peers.postfix import Postfix
 from peers.postfix import postfix as run_postfix
-from peers.process import Peer
+from peers.process import Peer, workplace
 from peers.redis import Redis
 from peers.redis import redis as run_redis
 
@@ -43,19 +44,21 @@ def nginx() -> Iterator[Nginx]:
 
 
 @pytest.fixture(scope="session")
-def postfixes() -> Iterator[list[Postfix]]:
-    """Two mail servers that accept mail."""
+def mail_servers() -> Iterator[list[MailServer]]:
+    """Two Postfix and an Exim that take mail for anyone."""
     _need_root()
-    with run_postfix("mx1") as one, run_postfix("mx2") as two:
-        yield [one, two]
+    with run_postfix("mx1") as one, run_postfix("mx2") as two, run_exim("mx3") as three:
+        yield [one, two, three]
 
 
 @pytest.fixture(scope="session")
-def dovecot() -> Iterator[Dovecot]:
-    """One mail server that mail is read from."""
+def dovecots() -> Iterator[list[Dovecot]]:
+    """Two servers of the same mailboxes."""
     _need_root()
-    with run_dovecot() as running:
-        yield running
+    with workplace("mailboxes") as mail:
+        mail.chmod(0o777)
+        with run_dovecot("store1", mail) as one, run_dovecot("store2", mail) as two:
+            yield [one, two]
 
 
 @pytest.fixture(scope="session")
@@ -67,4 +70,4 @@ def redis() -> Iterator[Redis]:
 
 def _need_root() -> None:
     if os.geteuid() != 0:
-        pytest.skip("Postfix and Dovecot start their parts under several users: this needs root")
+        pytest.skip("Postfix, Exim and Dovecot start their parts under several users: this needs root")

@@ -1,26 +1,32 @@
-"""Dovecot 2.3 with IMAP and POP3, plain text only, its users in a file. Needs root, as Dovecot does."""
+"""Dovecot 2.3: IMAP, POP3, ManageSieve and LMTP, plain text only, its users in a file. Several share their
+mailboxes, as the nodes of a cluster do, and greet by their own names. Needs root, as Dovecot does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from peers.process import Address, Peer, free_ports, greets, running, workplace
 
 PASSWORD = "correct horse"  # noqa: S105 - of users that live as long as a test
+PROTOCOLS = ("imap", "pop3", "sieve", "lmtp")
 
 CONFIGURATION = """
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/dovecot.log
-protocols = imap pop3
+protocols = imap pop3 sieve lmtp
 listen = 127.0.0.1
+login_greeting = {name} is ready
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain login
-mail_location = maildir:{folder}/mail/%u
+mail_location = maildir:{mail}/%u
 mail_max_userip_connections = 0
+mailbox_idle_check_interval = 1s
 default_vsz_limit = 0
 default_process_limit = 1000
 default_client_limit = 2000
@@ -34,37 +40,44 @@ service pop3-login {{
     port = {pop3}
   }}
 }}
+service managesieve-login {{
+  inet_listener sieve {{
+    port = {sieve}
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {lmtp}
+  }}
+}}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN {folder}/users
 }}
 userdb {{
   driver = static
-  args = uid=65534 gid=65534 home={folder}/mail/%u
+  args = uid=65534 gid=65534 home={mail}/%u
 }}
 """
 
 
 @dataclass(frozen=True)
 class Dovecot:
-    """Where it listens. Users are user0 to user9, all with `PASSWORD`."""
+    """Where it listens, by protocol. Users are user0 to user9, all with `PASSWORD`."""
 
     peer: Peer
-    imap: Address
-    pop3: Address
+    addresses: dict[str, Address]
 
 
 @contextmanager
-def dovecot() -> Iterator[Dovecot]:
-    """One Dovecot with ten empty mailboxes."""
-    with workplace("dovecot") as folder:
-        (folder / "mail").mkdir()
-        (folder / "mail").chmod(0o777)
+def dovecot(name: str, mail: Path) -> Iterator[Dovecot]:
+    """One Dovecot over the mailboxes in `mail`, empty ten at first."""
+    with workplace(name) as folder:
         (folder / "users").write_text("".join(f"user{index}:{PASSWORD}\n" for index in range(10)))
-        imap, pop3 = free_ports(2)
+        ports = dict(zip(PROTOCOLS, free_ports(len(PROTOCOLS)), strict=True))
         conf = folder / "dovecot.conf"
-        conf.write_text(CONFIGURATION.format(folder=folder, imap=imap, pop3=pop3))
-        addresses = ("127.0.0.1", imap), ("127.0.0.1", pop3)
+        conf.write_text(CONFIGURATION.format(folder=folder, name=name, mail=mail, **ports))
+        addresses = {protocol: ("127.0.0.1", port) for protocol, port in ports.items()}
         command = ["dovecot", "-F", "-c", str(conf)]
-        with running("dovecot", command, lambda: all(map(greets, addresses)), folder) as peer:
-            yield Dovecot(peer, *addresses)
+        with running(name, command, lambda: all(map(greets, addresses.values())), folder) as peer:
+            yield Dovecot(peer, addresses)

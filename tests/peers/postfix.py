@@ -7,10 +7,10 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
-from peers.process import Address, Peer, free_ports, greets, running, workplace
+from peers.certificate import self_signed
+from peers.mail_server import MailServer
+from peers.process import free_ports, greets, running, workplace
 
 MAIN = """
 compatibility_level = 3.6
@@ -34,6 +34,9 @@ virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = static:inbox/
 virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {certificate.file}
+smtpd_tls_key_file = {certificate.key}
 """
 # Not chrooted: the libraries and files a chroot needs are not what is tested here.
 MASTER = """
@@ -55,21 +58,8 @@ postlog   unix-dgram n - n -  1  postlogd
 """
 
 
-@dataclass(frozen=True)
-class Postfix:
-    """Where it listens, and where the mail arrives."""
-
-    peer: Peer
-    address: Address
-    inbox: Path
-
-    def messages(self) -> list[bytes]:
-        """What was delivered so far, whole files."""
-        return [path.read_bytes() for path in sorted((self.inbox / "new").glob("*"))]
-
-
 @contextmanager
-def postfix(name: str) -> Iterator[Postfix]:
+def postfix(name: str) -> Iterator[MailServer]:
     """One Postfix that accepts mail for anyone at example.test."""
     with workplace(name) as folder:
         conf = folder / "conf"
@@ -78,7 +68,8 @@ def postfix(name: str) -> Iterator[Postfix]:
         (folder / "mail").chmod(0o777)
         (folder / "data").chmod(0o777)
         (port,) = free_ports(1)
-        (conf / "main.cf").write_text(MAIN.format(folder=folder, name=name))
+        certificate = self_signed(folder, f"{name}.example.test")
+        (conf / "main.cf").write_text(MAIN.format(folder=folder, name=name, certificate=certificate))
         (conf / "master.cf").write_text(MASTER.format(port=port))
         address = ("127.0.0.1", port)
         # Makes the queue's folders. The master itself is started without the script around it, which
@@ -87,4 +78,4 @@ def postfix(name: str) -> Iterator[Postfix]:
         daemons = subprocess.check_output(["postconf", "-c", str(conf), "-h", "daemon_directory"], text=True)
         command = [f"{daemons.strip()}/master", "-c", str(conf), "-s"]
         with running(name, command, lambda: greets(address), folder) as peer:
-            yield Postfix(peer, address, folder / "mail" / "inbox")
+            yield MailServer(peer, address, folder / "mail" / "inbox", certificate)
