@@ -109,6 +109,7 @@ def test_a_record_says_all_that_is_known(tmp_path: Path) -> None:
     assert afters == sorted(afters)
     assert record == {
         "client": source,
+        "via": None,
         "listener": "in",
         "cluster": "c",
         "node": "n",
@@ -119,6 +120,7 @@ def test_a_record_says_all_that_is_known(tmp_path: Path) -> None:
         "bytes_to_node": 3,
         "bytes_to_client": 1,
         "reason": "client-closed",
+        "detail": "",
     }
 
 

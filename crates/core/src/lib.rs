@@ -26,5 +26,7 @@ pub mod moment;
 pub mod node;
 pub mod pace;
 pub mod policy;
+pub mod prefix;
 pub mod rate;
 pub mod session;
+pub mod wire;

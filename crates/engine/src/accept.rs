@@ -14,8 +14,10 @@ use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with};
 
-use crate::admission::{Admitted, TurnedAway, admit};
+use crate::admission::{TurnedAway, admit};
+use crate::arrivals::header;
 use crate::bind::Bound;
+use crate::newcomer::Newcomer;
 use crate::pair::{NodeTuning, Pair};
 use crate::plan::Listener;
 use crate::ports::Given;
@@ -225,10 +227,7 @@ impl Worker {
         if let Ok(Some((socket, address))) = accepted {
             let given = door.owner.clone();
             listener.counts.pace.pass(self.at.now);
-            match admit(&self.shared, &listener, canonical(address.ip()), self.at.now) {
-                Ok(admitted) => self.open(socket, address, listener, given, admitted),
-                Err(TurnedAway) => self.turn_away(socket, &listener),
-            }
+            self.take_in(Newcomer { socket, address, listener, given, admitted: None, learned: None });
             return true;
         }
         self.shared.room.give_back();
@@ -285,16 +284,31 @@ impl Worker {
         }
     }
 
-    /// Opens a session for a connection just accepted, and takes it as far as it goes at once. `given`: its
-    /// node, where that is not for the policy to choose.
-    fn open(
-        &mut self,
-        client: OwnedFd,
-        address: SocketAddr,
-        listener: Arc<Listener>,
-        given: Option<Given>,
-        admitted: Option<Admitted>,
-    ) {
+    /// Takes a connection just accepted, for which there is room, as far as it goes at once.
+    fn take_in(&mut self, mut newcomer: Newcomer) {
+        if header::names_client(&newcomer) {
+            // Who it is for is not known yet.
+            self.count_opened(&newcomer.listener);
+            return self.arrive(newcomer);
+        }
+        let client = canonical(newcomer.address.ip());
+        match admit(&self.shared, &newcomer.listener, client, self.at.now) {
+            Ok(admitted) => newcomer.admitted = admitted,
+            Err(TurnedAway) => return self.turn_away(newcomer.socket, &newcomer.listener),
+        }
+        self.count_opened(&newcomer.listener);
+        if newcomer.listener.preface.is_none() { self.open(newcomer) } else { self.arrive(newcomer) }
+    }
+
+    fn count_opened(&self, listener: &Listener) {
+        listener.counts.opened.fetch_add(1, Relaxed);
+        self.shared.active.fetch_add(1, Relaxed);
+        self.counts.opened.fetch_add(1, Relaxed);
+    }
+
+    /// Opens a session for a client of whom all is known that must be.
+    pub(crate) fn open(&mut self, newcomer: Newcomer) {
+        let Newcomer { socket: client, address, listener, given, admitted, learned } = newcomer;
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));
         let route = Arc::clone(given.as_ref().map_or(&listener.route, |given| &given.route));
@@ -304,8 +318,6 @@ impl Worker {
             None => Session::open(from, cluster, at, &mut trace),
         };
         let decision = self.decisions.record(at.now, address, &listener, &route, trace);
-        listener.counts.opened.fetch_add(1, Relaxed);
-        self.shared.active.fetch_add(1, Relaxed);
         let pair = Pair {
             session,
             route: Some(route),
@@ -313,7 +325,9 @@ impl Worker {
             port: given.map_or(0, |given| given.port),
             client_address: address,
             client,
+            learned,
             node: None,
+            introduction: None,
             to_node: Flow::new(),
             to_client: Flow::new(),
             broken: None,
@@ -326,8 +340,7 @@ impl Worker {
             node_tuned: NodeTuning::default(),
         };
         let key = self.table.insert(pair);
-        self.counts.opened.fetch_add(1, Relaxed);
-        self.counts.active.store(self.table.len() as u64, Relaxed);
+        self.note_active();
         self.carry_out(key, action);
         // Watched last: by now most short clients have spoken, and their bytes are on their way.
         self.watch(key, Side::Client);

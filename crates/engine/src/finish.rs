@@ -23,31 +23,26 @@ impl Worker {
             self.counts.buffered.store(self.held as u64, Relaxed);
         }
         count(&mut pair, self.at.now);
-        let counts = &pair.listener.counts;
-        counts.closed.fetch_add(1, Relaxed);
-        if matches!(pair.closing, Some(CloseReason::NoNode | CloseReason::FailoverTimeout)) {
-            counts.unserved.fetch_add(1, Relaxed);
-        }
-        self.shared.active.fetch_sub(1, Relaxed);
-        self.shared.room.give_back();
-        counts.room.give_back();
-        self.doors.look_again_soon(self.at.now);
-        self.counts.active.store(self.table.len() as u64, Relaxed);
+        self.count_closed(&pair.listener, pair.closing.unwrap_or(CloseReason::Stopped));
+        self.note_active();
         if self.shared.log.on() {
-            self.shared.log.write(self.record(&pair));
+            self.shared.log.write(self.record(&mut pair));
         }
     }
 
-    fn record(&self, pair: &Pair) -> Record {
+    fn record(&self, pair: &mut Pair) -> Record {
         Record {
             ended_unix_ms: unix_ms(),
             client: pair.client_address,
+            route: pair.route.take(),
             listener: std::sync::Arc::clone(&pair.listener),
             attempts: pair.session.attempts().cloned().collect(),
             bytes_to_node: pair.to_node.delivered(),
             bytes_to_client: pair.to_client.delivered(),
-            duration: self.at.now.since(pair.session.opened_at()),
+            duration: self.at.now.since(pair.accepted_at()),
+            learned: pair.learned.take(),
             reason: pair.closing.unwrap_or(CloseReason::Stopped),
+            detail: "",
         }
     }
 
@@ -55,8 +50,10 @@ impl Worker {
     pub(crate) fn session_reports(&self, query: &SessionQuery) -> Vec<SessionReport> {
         let mut matching: Vec<&Pair> =
             self.table.iter().map(|(_, pair)| pair).filter(|pair| matches(pair, query)).collect();
-        matching.sort_by_key(|pair| pair.session.opened_at());
-        matching.into_iter().take(query.limit).map(|pair| self.session_report(pair)).collect()
+        matching.sort_by_key(|pair| pair.accepted_at());
+        let sessions = matching.into_iter().map(|pair| self.session_report(pair));
+        // Of those that have no node yet some are left out: there may be thousands, all alike.
+        sessions.chain(self.arrival_reports(query)).take(query.limit).collect()
     }
 
     fn session_report(&self, pair: &Pair) -> SessionReport {
@@ -69,16 +66,26 @@ impl Worker {
         let node = pair.session.node();
         SessionReport {
             client: pair.client_address.to_string(),
+            via: pair.learned.as_ref().and_then(|learned| learned.via).map(|via| via.to_string()),
             listener: pair.listener.name.to_string(),
-            cluster: node.map_or(&*pair.listener.route.cluster.name, |node| node.cluster()).to_owned(),
+            cluster: cluster_of(pair).to_owned(),
             node: node.map(|node| node.name().to_owned()).unwrap_or_default(),
             phase: phase.to_owned(),
-            age_ms: millis(self.at.now.since(pair.session.opened_at())),
+            age_ms: millis(self.at.now.since(pair.accepted_at())),
             idle_ms: millis(self.at.now.since(pair.session.active_at())),
             bytes_to_node: pair.to_node.delivered(),
             bytes_to_client: pair.to_client.delivered(),
             attempts: pair.session.attempts().count() as u32,
         }
+    }
+}
+
+/// The cluster of the session's nodes. One that talks has let go of all but its node.
+fn cluster_of(pair: &Pair) -> &str {
+    match (pair.session.node(), &pair.route) {
+        (Some(node), _) => node.cluster(),
+        (None, Some(route)) => &route.cluster.name,
+        (None, None) => &pair.listener.route.cluster.name,
     }
 }
 

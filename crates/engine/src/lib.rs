@@ -15,6 +15,7 @@
 mod accept;
 mod admission;
 mod affinity_file;
+mod arrivals;
 mod bind;
 mod clock;
 mod connect;
@@ -26,7 +27,9 @@ mod events;
 mod finish;
 mod handed_over;
 mod held;
+mod introduction;
 mod limits;
+mod newcomer;
 mod pair;
 mod plan;
 mod ports;

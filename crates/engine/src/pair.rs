@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use protobalance_core::moment::Moment;
 use protobalance_core::session::{CloseReason, Session, Side};
+use protobalance_core::wire::proxy_protocol::Version;
 use rustix::net::sockopt;
 
 use crate::admission::Admitted;
 use crate::bind::keep_alive;
+use crate::introduction::Introduction;
+use crate::newcomer::Learned;
 use crate::plan::{Listener, Route};
 use crate::relay::{Flow, Pumped};
 
@@ -24,7 +28,11 @@ pub(crate) struct Pair {
     pub(crate) port: u16,
     pub(crate) client_address: SocketAddr,
     pub(crate) client: OwnedFd,
+    /// What its preface said, if it had one.
+    pub(crate) learned: Option<Box<Learned>>,
     pub(crate) node: Option<OwnedFd>,
+    /// What the node is to be told of the client before anything else, until it has been.
+    pub(crate) introduction: Option<Box<Introduction>>,
     pub(crate) to_node: Flow,
     pub(crate) to_client: Flow,
     /// A side whose connection broke; what it sent before is still delivered.
@@ -71,8 +79,39 @@ impl Pair {
         }
     }
 
+    /// Has the node told whose connection it is, before anything else.
+    pub(crate) fn introduce(&mut self, version: Option<Version>) {
+        self.introduction = version.map(|version| {
+            let learned = self.learned.as_deref();
+            Box::new(Introduction::of(version, self.client_address, &self.client, learned))
+        });
+        if let (Some(_), Some(node)) = (version, &self.node) {
+            // The client's first bytes are the second write: they are not to wait for the header's arrival.
+            self.node_tuned.no_delay = true;
+            let _ = sockopt::set_tcp_nodelay(node.as_fd(), true);
+        }
+    }
+
+    /// Writes what is left of the introduction; what keeps it from being done, if something does.
+    pub(crate) fn finish_introduction(&mut self) -> Option<Pumped> {
+        let (introduction, node) = (self.introduction.as_mut()?, self.node.as_ref()?);
+        match introduction.write(node.as_fd()) {
+            Ok(true) => {
+                self.introduction = None;
+                None
+            }
+            Ok(false) => Some(Pumped::Waiting),
+            Err(error) => Some(Pumped::SinkBroke(error)),
+        }
+    }
+
     /// One turn of the direction that `side` feeds.
     pub(crate) fn pump_from(&mut self, side: Side, buffer: &mut [u8], frugal: bool) -> Pumped {
+        if side == Side::Client
+            && let Some(stopped) = self.finish_introduction()
+        {
+            return stopped;
+        }
         let Some(node) = self.node.as_ref().map(AsFd::as_fd) else { return Pumped::Waiting };
         let client = self.client.as_fd();
         // Nothing reaches a broken side any more; what it sent before still counts.
@@ -83,6 +122,18 @@ impl Pair {
             Side::Client => self.to_node.pump(client, node, buffer, frugal),
             Side::Node => self.to_client.pump(node, client, buffer, frugal),
         }
+    }
+
+    /// Whether something waits for a side to be written to.
+    pub(crate) fn waits_for(&mut self, side: Side) -> bool {
+        let introduced = side == Side::Client || self.introduction.is_none();
+        self.flow_from(other(side)).held() > 0 || !introduced
+    }
+
+    /// When the client was accepted.
+    pub(crate) fn accepted_at(&self) -> Moment {
+        let arrived = self.learned.as_ref().and_then(|learned| learned.arrived_at);
+        arrived.unwrap_or(self.session.opened_at())
     }
 
     /// Bytes held in both directions.

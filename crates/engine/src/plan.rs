@@ -4,18 +4,22 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use protobalance_core::admission::Limits;
 use protobalance_core::cluster::Cluster;
 use protobalance_core::node::NodeIndex;
 use protobalance_core::pace::Pace;
+use protobalance_core::prefix::Prefix;
 use protobalance_core::session::TimeLimits;
+use protobalance_core::wire::proxy_protocol::Version;
 
 use crate::affinity_file::AffinityStore;
 use crate::bind::Bound;
 use crate::connect::NodeAddress;
 use crate::limits::Room;
 use crate::ports::Ports;
+use crate::spec::PrefaceSpec;
 
 /// What the workers carry out.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub(crate) struct Route {
     pub(crate) affinity: Option<Arc<AffinityStore>>,
     /// Whose ports they are: first, last, and the node.
     pub(crate) ports: Box<[(u16, u16, NodeIndex)]>,
+    /// The PROXY header that nodes are sent first.
+    pub(crate) introduce: Option<Version>,
 }
 
 /// One listener under one plan.
@@ -60,6 +66,40 @@ pub(crate) struct Listener {
     /// What it grants each client, if that is not everything.
     pub(crate) client_limits: Option<Limits>,
     pub(crate) counts: Arc<ListenerCounts>,
+    /// What is read before a node is chosen; `None` where one is chosen at once.
+    pub(crate) preface: Option<Preface>,
+}
+
+/// What a listener's clients send first.
+#[derive(Debug)]
+pub(crate) struct Preface {
+    /// How long all of it may take.
+    pub(crate) timeout: Duration,
+    pub(crate) proxy_protocol: ProxyProtocol,
+    /// Whose PROXY headers are believed.
+    pub(crate) proxy_protocol_from: Vec<Prefix>,
+}
+
+/// Whether connections begin with a PROXY header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProxyProtocol {
+    Off,
+    Optional,
+    Required,
+}
+
+impl Preface {
+    pub(crate) fn compile(wanted: &PrefaceSpec) -> Result<Preface, String> {
+        let proxy_protocol = match wanted.proxy_protocol.as_str() {
+            "off" => ProxyProtocol::Off,
+            "optional" => ProxyProtocol::Optional,
+            "required" => ProxyProtocol::Required,
+            other => return Err(format!("proxy_protocol is {other:?}, not off, optional or required")),
+        };
+        let trusted: Result<_, String> = wanted.proxy_protocol_from.iter().map(|text| text.parse()).collect();
+        let timeout = Duration::from_millis(wanted.timeout_ms);
+        Ok(Preface { timeout, proxy_protocol, proxy_protocol_from: trusted? })
+    }
 }
 
 /// A listener's counts; alive across plans.

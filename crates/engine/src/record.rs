@@ -8,7 +8,8 @@ use std::time::Duration;
 use protobalance_core::session::{Attempt, CloseReason};
 
 use crate::decisions::{attempt_report, millis};
-use crate::plan::Listener;
+use crate::newcomer::Learned;
+use crate::plan::{Listener, Route};
 
 /// All that is known of an ended session.
 #[derive(Debug)]
@@ -16,6 +17,9 @@ pub(crate) struct Record {
     /// Milliseconds since 1970 at its end.
     pub(crate) ended_unix_ms: u64,
     pub(crate) client: SocketAddr,
+    pub(crate) learned: Option<Box<Learned>>,
+    /// Where it would have gone on to another node, if it still could.
+    pub(crate) route: Option<Arc<Route>>,
     pub(crate) listener: Arc<Listener>,
     /// In order; the last is the one that stood, if it has no failure.
     pub(crate) attempts: Vec<Attempt>,
@@ -23,6 +27,8 @@ pub(crate) struct Record {
     pub(crate) bytes_to_client: u64,
     pub(crate) duration: Duration,
     pub(crate) reason: CloseReason,
+    /// More about the reason, in a few words; mostly empty.
+    pub(crate) detail: &'static str,
 }
 
 impl Record {
@@ -36,6 +42,20 @@ impl Record {
         line.push('\n');
     }
 
+    /// The cluster of its nodes.
+    fn cluster(&self) -> &str {
+        match (self.attempts.last(), &self.route) {
+            (Some(attempt), _) => attempt.node.cluster(),
+            (None, Some(route)) => &route.cluster.name,
+            (None, None) => &self.listener.route.cluster.name,
+        }
+    }
+
+    /// Who sent the PROXY header that named the client.
+    fn via(&self) -> Option<SocketAddr> {
+        self.learned.as_ref()?.via
+    }
+
     /// The attempt that stood, if one did.
     fn standing(&self) -> Option<&Attempt> {
         self.attempts.last().filter(|attempt| attempt.failure.is_none())
@@ -45,11 +65,7 @@ impl Record {
 fn write_text(line: &mut String, record: &Record) {
     write_time(line, record.ended_unix_ms);
     // Writing to a String cannot fail.
-    let _ = write!(
-        line,
-        " {} {} -> {}/",
-        record.listener.name, record.client, record.listener.route.cluster.name
-    );
+    let _ = write!(line, " {} {} -> {}/", record.listener.name, record.client, record.cluster());
     let _ = match record.standing() {
         Some(attempt) => write!(line, "{} {}", attempt.node.name(), attempt.why.word()),
         None => write!(line, "- -"),
@@ -62,6 +78,12 @@ fn write_text(line: &mut String, record: &Record) {
         record.bytes_to_client,
         record.reason.word()
     );
+    if !record.detail.is_empty() {
+        let _ = write!(line, " ({})", record.detail);
+    }
+    if let Some(via) = record.via() {
+        let _ = write!(line, " via={via}");
+    }
     for attempt in record.attempts.iter().filter(|attempt| attempt.failure.is_some()) {
         let failure = attempt.failure.map_or("", |failure| failure.word());
         let _ = write!(line, " failed={}:{}@{}ms", attempt.node.name(), failure, millis(attempt.after));
@@ -76,13 +98,15 @@ fn write_json(line: &mut String, record: &Record) {
         "time": time,
         "client": record.client.to_string(),
         "listener": &*record.listener.name,
-        "cluster": &*record.listener.route.cluster.name,
+        "via": record.via(),
+        "cluster": record.cluster(),
         "node": record.standing().map(|attempt| attempt.node.name()),
         "attempts": attempts,
         "bytes_to_node": record.bytes_to_node,
         "bytes_to_client": record.bytes_to_client,
         "duration_ms": record.duration.as_secs_f64() * 1000.0,
         "reason": record.reason.word(),
+        "detail": record.detail,
     });
     let _ = write!(line, "{value}");
 }

@@ -15,13 +15,14 @@ use protobalance_core::moment::Moment;
 use protobalance_core::node::{AdminState, NodeIndex, NodeState};
 use protobalance_core::policy::{ClusterState, Settings, named};
 use protobalance_core::session::TimeLimits;
+use protobalance_core::wire::proxy_protocol::Version;
 
 use crate::affinity_file::AffinityStore;
 use crate::bind::{Bound, addresses};
 use crate::connect::NodeAddress;
 use crate::error::{EngineError, ErrorKind};
 use crate::handed_over::Unclaimed;
-use crate::plan::{Listener, ListenerCounts, Plan, Route};
+use crate::plan::{Listener, ListenerCounts, Plan, Preface, Route};
 use crate::ports::Ports;
 use crate::report::ListeningReport;
 use crate::spec::{AffinitySpec, ClusterSpec, ListenerSpec, PlanSpec};
@@ -191,7 +192,9 @@ impl Registry {
             let addresses = bound.iter().map(|bound| bound.address).collect();
             let last = self.plan.listeners.iter().find(|listener| *listener.name == *wanted.name);
             let ports = Ports::follow(route, last.map(|last| &**last), routes);
-            let listener = Arc::new(self.listener(wanted, Arc::clone(route), ports, addresses));
+            let preface = wanted.preface.as_ref().map(Preface::compile).transpose().map_err(refused)?;
+            let listener = self.listener(wanted, Arc::clone(route), ports, addresses);
+            let listener = Arc::new(Listener { preface, ..listener });
             sockets.extend(bound.into_iter().map(|bound| (bound, Arc::clone(&listener))));
             listeners.push(listener);
         }
@@ -251,6 +254,7 @@ impl Registry {
             user_timeout_ms: wanted.user_timeout_ms,
             client_limits: wanted.client_limits(),
             counts: self.counts.get(&wanted.name).cloned().unwrap_or_default(),
+            preface: None,
         }
     }
 }
@@ -307,6 +311,7 @@ impl Draft<'_> {
             addresses: addresses.map_err(refused)?,
             affinity: store,
             ports: crate::ports::owned(spec),
+            introduce: introduce(spec.send_proxy_protocol).map_err(refused)?,
         }))
     }
 
@@ -396,6 +401,15 @@ fn limits(spec: &ClusterSpec) -> Limits {
         early_close_window: Duration::from_millis(spec.early_close_window_ms),
         first_contact_pause: Duration::from_millis(spec.first_contact_pause_ms),
         replay_unanswered: spec.replay_unanswered,
+    }
+}
+
+fn introduce(version: Option<u8>) -> Result<Option<Version>, String> {
+    match version {
+        None => Ok(None),
+        Some(1) => Ok(Some(Version::V1)),
+        Some(2) => Ok(Some(Version::V2)),
+        Some(other) => Err(format!("there is no version {other} of the PROXY protocol")),
     }
 }
 

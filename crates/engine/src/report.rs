@@ -103,11 +103,13 @@ pub struct NodeReport {
 #[derive(Debug, Serialize)]
 pub struct SessionReport {
     pub client: String,
+    /// Who sent the PROXY header that named the client; absent if nobody did.
+    pub via: Option<String>,
     pub listener: String,
     pub cluster: String,
     /// Empty while no node has been reached.
     pub node: String,
-    /// `connecting`, `quiet`, `talking` or `closing`.
+    /// `arriving`, `connecting`, `quiet`, `talking` or `closing`.
     pub phase: String,
     pub age_ms: u64,
     pub idle_ms: u64,

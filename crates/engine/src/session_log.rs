@@ -257,12 +257,15 @@ mod tests {
         Record {
             ended_unix_ms: 0,
             client: ([127, 0, 0, 1], 1).into(),
+            learned: None,
+            route: None,
             listener: Arc::clone(&plan.listeners[0]),
             attempts: vec![],
             bytes_to_node: 0,
             bytes_to_client: 0,
             duration: Duration::ZERO,
             reason: CloseReason::NoNode,
+            detail: "",
         }
     }
 

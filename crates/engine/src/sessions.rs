@@ -73,7 +73,7 @@ impl Worker {
         if flags.intersects(Flags::IN | Flags::RDHUP | Flags::PRI) || failed {
             self.pump(key, side);
         }
-        let blocked = self.table.get_mut(key).is_some_and(|pair| pair.flow_from(other(side)).held() > 0);
+        let blocked = self.table.get_mut(key).is_some_and(|pair| pair.waits_for(side));
         if flags.contains(Flags::OUT) && blocked {
             self.pump(key, other(side));
         }
@@ -106,7 +106,10 @@ impl Worker {
             return;
         }
         if side == Side::Client && pair.session.holds_client() && !pair.to_node.failed() {
-            // Its time comes with the deadline, or with the node's first word.
+            // Its time comes with the deadline, or with the node's first word; that of ours is now.
+            if let Some(Pumped::SinkBroke(error)) = pair.finish_introduction() {
+                self.sink_broke(key, Side::Node, error);
+            }
             return;
         }
         let (held, moved) = (pair.held(), pair.to_node.delivered() + pair.to_client.read());
@@ -312,13 +315,17 @@ impl Worker {
         if replay && !pair.to_node.can_replay() {
             pair.to_node.keep_for_replay();
         }
+        let introduce = route.introduce;
         let started = match pair.port {
             0 => connect::start(&route.addresses[index]),
             port => connect::start(&route.addresses[index].at_port(port)),
         };
         self.held = self.held + pair.held() - held;
         match started {
-            Ok(socket) => pair.node = Some(socket),
+            Ok(socket) => {
+                pair.node = Some(socket);
+                pair.introduce(introduce);
+            }
             Err(failure) => return self.fail_later(key, failure),
         }
         self.arm(key);

@@ -61,6 +61,20 @@ pub struct ListenerSpec {
     pub keepalive_ms: u64,
     /// Unacknowledged data or a closed window for this long ends the connection.
     pub user_timeout_ms: u64,
+    /// What clients send before a node is chosen for them; absent where a node is chosen at once.
+    pub preface: Option<PrefaceSpec>,
+}
+
+/// What a listener reads before it chooses a node.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct PrefaceSpec {
+    /// How long all of it may take.
+    pub timeout_ms: u64,
+    /// `off`, `optional` or `required`.
+    pub proxy_protocol: String,
+    /// Prefixes (`10.0.0.0/8`) whose PROXY headers are believed.
+    pub proxy_protocol_from: Vec<String>,
 }
 
 impl ListenerSpec {
@@ -101,6 +115,8 @@ pub struct ClusterSpec {
     pub first_contact_pause_ms: u64,
     /// Whether unanswered bytes may be written to another node.
     pub replay_unanswered: bool,
+    /// The version of the PROXY header that its nodes are sent first; absent if none.
+    pub send_proxy_protocol: Option<u8>,
     /// Same client, same node.
     pub affinity: Option<AffinitySpec>,
     /// The nodes, in order.

@@ -12,6 +12,8 @@ pub(crate) enum Token {
     Listener(u32),
     /// A side of a session. `attempt` tells a node's socket from its predecessors.
     Session { key: u32, epoch: u32, attempt: u8, side: Side },
+    /// A connection that is no session yet.
+    Arrival { key: u32, epoch: u32 },
 }
 
 impl Token {
@@ -26,22 +28,20 @@ impl Token {
                 };
                 u64::from(key) << 32 | u64::from(epoch) << 12 | u64::from(attempt) << 4 | kind
             }
+            Token::Arrival { key, epoch } => u64::from(key) << 32 | u64::from(epoch) << 12 | 4,
         }
     }
 
     pub(crate) fn unpack(bits: u64) -> Token {
         let key = (bits >> 32) as u32;
-        let session = |side| Token::Session {
-            key,
-            epoch: (bits >> 12) as u32 & crate::table::EPOCH_MASK,
-            attempt: (bits >> 4) as u8,
-            side,
-        };
+        let epoch = (bits >> 12) as u32 & crate::table::EPOCH_MASK;
+        let session = |side| Token::Session { key, epoch, attempt: (bits >> 4) as u8, side };
         match bits & 0xF {
             0 => Token::Wake,
             1 => Token::Listener(key),
             2 => session(Side::Client),
-            _ => session(Side::Node),
+            3 => session(Side::Node),
+            _ => Token::Arrival { key, epoch },
         }
     }
 }
@@ -57,6 +57,7 @@ mod tests {
             Token::Listener(70_000),
             Token::Session { key: u32::MAX, epoch: crate::table::EPOCH_MASK, attempt: 255, side: Side::Node },
             Token::Session { key: 0, epoch: 1, attempt: 0, side: Side::Client },
+            Token::Arrival { key: 70_000, epoch: crate::table::EPOCH_MASK },
         ] {
             assert_eq!(Token::unpack(token.pack()), token);
         }

@@ -1,7 +1,8 @@
 //! One worker: a thread with its own event loop, its own listening sockets, its own sessions. It
 //! shares counts and the plan with the others, and waits for none of them.
 //!
-//! The way of a connection: `accept.rs` takes it in, `sessions.rs` carries out what
+//! The way of a connection: `accept.rs` takes it in (by way of `arrivals.rs`, where something must be
+//! read before a node can be chosen), `sessions.rs` carries out what
 //! `protobalance_core::session` decides, `relay.rs` moves its bytes.
 
 use std::os::fd::OwnedFd;
@@ -18,6 +19,7 @@ use rustix::io::Errno;
 
 use crate::accept::Doors;
 use crate::admission::Admission;
+use crate::arrivals::Arrivals;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
 use crate::events::{Events, clear, signal};
@@ -93,6 +95,7 @@ pub(crate) struct Worker {
     pub(crate) epoll: OwnedFd,
     pub(crate) plan: Arc<Plan>,
     pub(crate) doors: Doors,
+    pub(crate) arrivals: Arrivals,
     pub(crate) table: Table,
     pub(crate) timer: Timer,
     pub(crate) decisions: Decisions,
@@ -132,6 +135,7 @@ impl Worker {
             epoll,
             plan: Arc::new(Plan::empty()),
             doors: Doors::default(),
+            arrivals: Arrivals::new(now),
             table: Table::default(),
             timer: Timer::new(now),
             decisions: Decisions::default(),
@@ -168,6 +172,7 @@ impl Worker {
                             self.on_socket_event(key, attempt, side, flags);
                         }
                     }
+                    Token::Arrival { key, epoch } => self.on_arrival_event(key, epoch, flags),
                 }
             }
             for key in std::mem::take(&mut self.unfinished) {
@@ -177,6 +182,7 @@ impl Worker {
             for key in due.drain(..) {
                 self.on_timer(key);
             }
+            self.expire_arrivals(&mut due);
             self.reopen_doors();
             self.count_bytes();
         }
@@ -195,7 +201,8 @@ impl Worker {
         let now = self.at.now;
         let sleep = if self.unfinished.is_empty() && self.failed.is_empty() {
             let count = (self.count_at != Moment::NEVER).then(|| self.count_at.since(now));
-            [self.timer.sleep(now), count, self.doors.sleep(now)].into_iter().flatten().min()
+            let arrivals = self.arrivals.sleep(now);
+            [self.timer.sleep(now), arrivals, count, self.doors.sleep(now)].into_iter().flatten().min()
         } else {
             Some(Duration::ZERO)
         };
@@ -259,6 +266,7 @@ impl Worker {
     }
 
     fn cut_off_all(&mut self) {
+        self.cut_off_arrivals();
         for key in self.table.keys() {
             self.step(key, Event::Stopped);
             self.cut_off(key);

@@ -93,6 +93,23 @@ def hostname_of(address: str) -> str | None:
     return host if numeric_host(host) is None else None
 
 
+def parse_prefix(text: str) -> str:
+    """A network as `address/bits`, or one address; canonical."""
+    address, slash, bits = text.partition("/")
+    numeric = numeric_host(address)
+    if numeric is None:
+        raise Malformed(f'"{address}" is not a numeric address')
+    if not slash:
+        return numeric
+    most = 128 if ":" in numeric else 32
+    if not (bits.isascii() and bits.isdigit() and len(bits) <= 3 and int(bits) <= most):
+        raise Malformed(f'"{bits}" is not a number of bits from 0 to {most}')
+    network = str(ipaddress.ip_network(f"{numeric}/{int(bits)}", strict=False))
+    if network.partition("/")[0] != numeric:
+        raise Malformed("bits behind the prefix are set", network)
+    return network
+
+
 def split_host_port(address: str) -> tuple[str, int]:
     """A canonical `host:port`, taken apart; the host without brackets."""
     host, _, port = address.rpartition(":")

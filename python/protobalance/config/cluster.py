@@ -293,6 +293,15 @@ class Cluster:
             "only the protocol's owner knows whether a request may be carried out twice",
         ),
     ] = False
+    send_proxy_protocol: Annotated[
+        Literal["off", "v1", "v2"],
+        Key(
+            Choice("off", "v1", "v2"),
+            "Send each node a PROXY header of this version before anything else: it names the client and "
+            "where that connected to. The nodes must expect it.",
+            "a node that does not expect a header takes it for the client's words",
+        ),
+    ] = "off"
     affinity: Annotated[
         Affinity | None, Key(Table(Affinity, switch=True), "Same client, same node. `true` for the defaults.")
     ] = None

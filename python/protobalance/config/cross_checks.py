@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from protobalance.config.addresses import UNIX, PortRange, parse_ports, split_bind
 from protobalance.config.findings import Findings
 from protobalance.config.kinds import nearest
-from protobalance.config.model import Cluster, Config
+from protobalance.config.model import Cluster, Config, Listener
 from protobalance.config.writing import Path, write_path, write_text
 
 SOCKET_LIMIT = 16_384  # sockets to listen on, over all workers' sets: the standard descriptor limit is 20,000
@@ -21,6 +21,8 @@ def check(config: Config, findings: Findings) -> None:
     """All of them."""
     _something_to_do(config, findings)
     _clusters_exist(config, findings)
+    for listener in config.listeners.values():
+        _headers_are_believed_of_somebody(listener, findings)
     _ports_are_wanted_once(config, findings)
     _sockets_are_bounded(config, findings)
     for cluster in config.clusters.values():
@@ -43,6 +45,18 @@ def _clusters_exist(config: Config, findings: Findings) -> None:
         if listener.cluster:
             path = ("listeners", listener.name, "cluster")
             _exists(listener.cluster, config.clusters, path, ("clusters",), findings)
+
+
+def _headers_are_believed_of_somebody(listener: Listener, findings: Findings) -> None:
+    path: Path = ("listeners", listener.name)
+    if findings.spoilt(*path, "proxy_protocol") or findings.spoilt(*path, "proxy_protocol_from"):
+        return
+    if listener.proxy_protocol != "off" and not listener.proxy_protocol_from:
+        message = f'"{listener.proxy_protocol}" needs proxy_protocol_from: whose headers are believed'
+        findings.add((*path, "proxy_protocol"), message)
+    elif listener.proxy_protocol == "off" and listener.proxy_protocol_from:
+        message = 'proxy_protocol_from has no effect with proxy_protocol "off"'
+        findings.add((*path, "proxy_protocol_from"), message, at="key")
 
 
 def _fallbacks_exist(cluster: Cluster, findings: Findings) -> None:

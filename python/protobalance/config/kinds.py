@@ -268,6 +268,24 @@ class NodeAddress(Kind):
         return {"type": "string", "pattern": r"^(.+:[0-9]+|unix:/.+)$"}
 
 
+class Prefix(Kind):
+    """Addresses of one network: `10.0.0.0/8`, or one of them."""
+
+    words = 'an address or a prefix such as "10.0.0.5", "10.0.0.0/8" or "2001:db8::/32"'
+
+    def read(self, raw: object) -> str:
+        if not isinstance(raw, str):
+            raise self.refusal(raw)
+        try:
+            return addresses.parse_prefix(raw)
+        except addresses.Malformed as malformed:
+            message = f"got {what_came(raw)}: {malformed.why}; expected {self.words}"
+            raise Refused(message, malformed.meant) from None
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$"}
+
+
 STATISTICS = (
     "sessions",
     "opened",

@@ -16,7 +16,7 @@ from protobalance.config.cluster import (
     Node,
     PolicyName,
 )
-from protobalance.config.kinds import Bind, Choice, Duration, Integer, LogTarget, Name, Text
+from protobalance.config.kinds import Bind, Choice, Duration, Integer, LogTarget, Name, Prefix, Text
 from protobalance.config.schema import Array, Key, Named, Table
 
 __all__ = [
@@ -139,6 +139,32 @@ class Listener:
         Literal["tcp"],
         Key(Choice("tcp"), "What the sessions speak.", "bytes are passed on unread, whatever they say"),
     ] = "tcp"
+    proxy_protocol: Annotated[
+        Literal["off", "optional", "required"],
+        Key(
+            Choice("off", "optional", "required"),
+            "Whether connections from `proxy_protocol_from` begin with a PROXY header (version 1 or 2) that "
+            "says who the client is. `required`: nobody else may connect, and nothing else may come first. "
+            "`optional`: others are served as they are, and their headers are not believed.",
+            "most clients come without anybody in between",
+        ),
+    ] = "off"
+    proxy_protocol_from: Annotated[
+        tuple[str, ...],
+        Key(
+            Array(Prefix(), 'an array of addresses or prefixes such as ["10.0.0.5", "2001:db8::/32"]'),
+            "The balancers and proxies in front whose PROXY headers are believed.",
+            "anybody can send a header, so nobody's is believed unasked",
+        ),
+    ] = ()
+    preface_timeout: Annotated[
+        float,
+        Key(
+            Duration("1ms", "1h"),
+            "How long a client may take for what must come before a node is chosen, such as a PROXY header.",
+            "a header travels with the connection; the protocol's authors ask for at least 3 s",
+        ),
+    ] = 5.0
     idle_timeout: Annotated[
         float,
         Key(

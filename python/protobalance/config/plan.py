@@ -64,6 +64,18 @@ def _listener(listener: Listener, redirects: Mapping[str, str]) -> Fields:
         "backlog": listener.backlog,
         "keepalive_ms": to_milliseconds(listener.keepalive),
         "user_timeout_ms": to_milliseconds(listener.user_timeout),
+        "preface": _preface(listener),
+    }
+
+
+def _preface(listener: Listener) -> Fields | None:
+    """What is read before a node is chosen."""
+    if listener.proxy_protocol == "off":
+        return None
+    return {
+        "timeout_ms": to_milliseconds(listener.preface_timeout),
+        "proxy_protocol": listener.proxy_protocol,
+        "proxy_protocol_from": listener.proxy_protocol_from,
     }
 
 
@@ -83,6 +95,7 @@ def _cluster(cluster: Cluster, state_dir: str | None) -> Fields:
         "early_close_window_ms": to_milliseconds(cluster.early_close_window),
         "first_contact_pause_ms": to_milliseconds(cluster.first_contact_pause),
         "replay_unanswered": cluster.replay_unanswered,
+        "send_proxy_protocol": {"off": None, "v1": 1, "v2": 2}[cluster.send_proxy_protocol],
         "affinity": _affinity(cluster.affinity, affinity_path(state_dir, cluster))
         if cluster.affinity
         else None,

@@ -91,6 +91,7 @@ class SessionReport(msgspec.Struct, frozen=True):
     bytes_to_node: int
     bytes_to_client: int
     attempts: int
+    via: str | None = None
 
 
 class AttemptReport(msgspec.Struct, frozen=True):

@@ -90,6 +90,13 @@ pub enum CloseReason {
     NodeOffline,
     /// The balancer stopped.
     Stopped,
+    /// What the client had to send before a node is chosen (a PROXY header, a TLS ClientHello) was
+    /// not that, or came from one who may not send it.
+    BadPreface,
+    /// It did not come within `preface_timeout`.
+    PrefaceTimeout,
+    /// The client that a PROXY header named is at a limit of its own.
+    ClientLimit,
 }
 
 impl CloseReason {
@@ -109,6 +116,9 @@ impl CloseReason {
             CloseReason::HalfCloseTimeout => "half-close-timeout",
             CloseReason::NodeOffline => "node-offline",
             CloseReason::Stopped => "stopped",
+            CloseReason::BadPreface => "bad-preface",
+            CloseReason::PrefaceTimeout => "preface-timeout",
+            CloseReason::ClientLimit => "client-limit",
         }
     }
 }

@@ -1,0 +1,23 @@
+//! Parsers of what peers send. Each looks at the bytes from their first one on, keeps nothing between
+//! two looks, and answers with one of three: more is needed, it is complete, or it can never be. What
+//! it answers does not depend on how the bytes were cut. No input makes one panic, allocate more than
+//! a small bound, or read past the end it declares.
+
+pub mod proxy_protocol;
+
+/// What the bytes so far amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parse<T> {
+    /// They are a beginning. None with less than `needed` bytes in all is whole.
+    Incomplete {
+        /// More than there are now.
+        needed: usize,
+    },
+    /// They begin with a whole one.
+    Complete {
+        /// What it says.
+        value: T,
+        /// How many bytes it takes.
+        used: usize,
+    },
+}
