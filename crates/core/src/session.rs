@@ -334,7 +334,9 @@ impl Session {
             return self.end(CloseReason::FailoverTimeout, true);
         }
         let Some((index, why)) = self.candidates.next(&cluster, self.client, &self.tried, at, trace) else {
-            return self.end(CloseReason::NoNode, true);
+            // A last candidate that ended cleanly said so; nobody else can say otherwise (law 7).
+            let clean = self.failed.last().is_some_and(|last| last.failure == Some(Failure::ClosedEarly));
+            return self.end(CloseReason::NoNode, !clean);
         };
         self.keep_affinity(&cluster, index, why, at.unix_now);
         self.begin_attempt(&cluster, index, why, at)

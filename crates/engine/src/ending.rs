@@ -4,15 +4,18 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use protobalance_core::moment::Moment;
 use protobalance_core::session::{CloseReason, Event, Side};
+use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown, sockopt};
 
 use crate::pair::{Pair, other};
 use crate::worker::Worker;
 
-/// How often a reset that waits for delivery looks, and how long it waits at most.
+/// How often a reset that waits for delivery looks, and how long it waits for a peer that takes nothing.
+/// Without us between, the peer would have heard of it at once, and got what its kernel held by then.
 const LINGER_ROUND: Duration = Duration::from_millis(10);
-const LINGER_LIMIT: Duration = Duration::from_secs(30);
+const LINGER_LIMIT: Duration = Duration::from_secs(5);
 
 impl Worker {
     /// Ends the direction that `side` fed, towards the other side.
@@ -49,6 +52,19 @@ impl Worker {
         self.finish(key);
     }
 
+    /// A side broke, and the other takes nothing of what it said before: once that has lasted for too
+    /// long, the reset waits no more. `now` is when the session's timer rings.
+    pub(crate) fn give_up_delivery(&mut self, key: u32) {
+        let now = self.at.now;
+        let Some(pair) = self.table.get_mut(key) else { return };
+        if let Some(side) = broken_behind_a_stall(pair)
+            && now >= pair.session.active_at().after(LINGER_LIMIT)
+        {
+            let error = pair.socket(side).and_then(|socket| sockopt::socket_error(socket).ok()?.err());
+            self.side_broke(key, side, error.unwrap_or(Errno::CONNRESET));
+        }
+    }
+
     /// Resets a side once everything for it has arrived.
     pub(crate) fn close_if_delivered(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
@@ -66,6 +82,25 @@ pub(crate) fn survivor(reason: CloseReason) -> Option<Side> {
         CloseReason::NodeReset => Some(Side::Client),
         CloseReason::ClientReset => Some(Side::Node),
         _ => None,
+    }
+}
+
+/// When a session with a broken side is given up for want of a reader.
+pub(crate) fn delivery_deadline(pair: &mut Pair) -> Moment {
+    match broken_behind_a_stall(pair) {
+        Some(_) => pair.session.active_at().after(LINGER_LIMIT),
+        None => Moment::NEVER,
+    }
+}
+
+/// The side that broke while the other would not take what it had said.
+fn broken_behind_a_stall(pair: &mut Pair) -> Option<Side> {
+    let mut broke = |side| pair.flow_from(side).failed() || pair.broken == Some(side);
+    let (client, node) = (broke(Side::Client), broke(Side::Node));
+    match () {
+        () if client && pair.to_node.held() > 0 => Some(Side::Client),
+        () if node && pair.to_client.held() > 0 => Some(Side::Node),
+        () => None,
     }
 }
 

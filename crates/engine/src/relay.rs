@@ -8,7 +8,7 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, getsockname, recv, send};
 
 use crate::held::Held;
 use crate::sys::at_mark;
@@ -281,15 +281,20 @@ impl Flow {
 }
 
 fn write(sink: BorrowedFd<'_>, bytes: &[u8], urgent: bool) -> Result<usize, Errno> {
-    let flags = SendFlags::NOSIGNAL | if urgent { SendFlags::OOB } else { SendFlags::empty() };
+    let out_of_band = urgent && !is_unix(sink);
+    let flags = SendFlags::NOSIGNAL | if out_of_band { SendFlags::OOB } else { SendFlags::empty() };
     loop {
         match send(sink, bytes, flags) {
             Err(Errno::INTR) => {}
-            // Unix-domain sockets may know no urgent data: then it is data.
-            Err(Errno::OPNOTSUPP) if urgent => return write(sink, bytes, false),
             outcome => return outcome,
         }
     }
+}
+
+/// Who serves on a Unix-domain socket expects no urgent data: to him it is data. Linux would have him
+/// miss the byte unless he asks for it.
+fn is_unix(socket: BorrowedFd<'_>) -> bool {
+    getsockname(socket).is_ok_and(|address| address.address_family() == AddressFamily::UNIX)
 }
 
 /// Keeps a copy as long as it stays within its limit.

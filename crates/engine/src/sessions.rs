@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv, sockopt};
 
 use crate::connect;
-use crate::ending::{reset_at_close, survivor};
+use crate::ending::{delivery_deadline, reset_at_close, survivor};
 use crate::pair::other;
 use crate::relay::Pumped;
 use crate::report::Event as Told;
@@ -76,6 +76,9 @@ impl Worker {
         let blocked = self.table.get_mut(key).is_some_and(|pair| pair.waits_for(side));
         if flags.contains(Flags::OUT) && blocked {
             self.pump(key, other(side));
+        }
+        if failed {
+            self.arm(key);
         }
         self.close_if_delivered(key);
     }
@@ -197,7 +200,7 @@ impl Worker {
         self.step(key, Event::Closed(side));
     }
 
-    fn side_broke(&mut self, key: u32, side: Side, error: Errno) {
+    pub(crate) fn side_broke(&mut self, key: u32, side: Side, error: Errno) {
         if side == Side::Node && self.client_left_first(key) {
             return;
         }
@@ -370,6 +373,7 @@ impl Worker {
         if pair.session.deadline(&pair.listener.time_limits) <= now {
             self.step(key, Event::Deadline);
         }
+        self.give_up_delivery(key);
         self.arm(key);
         if holds {
             self.pump(key, Side::Client);
@@ -380,7 +384,8 @@ impl Worker {
     pub(crate) fn arm(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
         if pair.closing.is_none() {
-            self.timer.arm(key, pair.session.deadline(&pair.listener.time_limits));
+            let deadline = pair.session.deadline(&pair.listener.time_limits).min(delivery_deadline(pair));
+            self.timer.arm(key, deadline);
         }
     }
 

@@ -58,6 +58,20 @@ fn law_3_a_node_that_fails_before_any_byte_is_passed_over_unseen() {
 }
 
 #[test]
+fn law_7_a_last_candidates_clean_end_is_passed_on_as_one() {
+    let stage = Stage::new(2);
+    for (last, reset) in [(Event::Closed(Side::Node), false), (Event::Reset(Side::Node), true)] {
+        let mut played = stage.open();
+        let mut action = played.action;
+        while matches!(action, Action::Attempt(_)) {
+            played.on(&stage, Event::Connected);
+            action = played.on(&stage, last);
+        }
+        assert_eq!(action, end(CloseReason::NoNode, reset), "{last:?}");
+    }
+}
+
+#[test]
 fn law_3_after_the_first_byte_a_sessions_fate_is_its_nodes() {
     for first in [Event::SpokeToNode, Event::SpokeToClient] {
         let stage = Stage::new(2);

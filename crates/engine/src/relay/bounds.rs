@@ -102,6 +102,25 @@ fn an_urgent_byte_behind_a_full_read_stays_urgent() {
     assert_eq!(urgent, *b"!");
 }
 
+/// A Unix-domain socket's reader knows of no urgent data, and would miss the byte.
+#[test]
+fn an_urgent_byte_for_a_unix_socket_is_data() {
+    let ((sender, source), (mut node, sink)) = (connected(), pair());
+    source.set_nonblocking(true).expect("not blocking");
+    sockopt::set_socket_oobinline(&source, true).expect("inline");
+    (&sender).write_all(b"ab").expect("room");
+    send(&sender, b"!", SendFlags::OOB).expect("room for one");
+    (&sender).write_all(b"cd").expect("room");
+    let mut flow = Flow::new();
+    flow.note_urgent();
+    while flow.delivered() < 5 {
+        pump(&mut flow, &source, &sink, false);
+    }
+    let mut heard = [0; 5];
+    node.read_exact(&mut heard).expect("read");
+    assert_eq!(heard, *b"ab!cd");
+}
+
 fn connected() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let one = TcpStream::connect(listener.local_addr().expect("its address")).expect("connected");
