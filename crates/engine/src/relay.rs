@@ -5,13 +5,12 @@
 //! bytes stay urgent and keep their place: every source has `SO_OOBINLINE`, a read never crosses the
 //! mark, and the byte at the mark is sent as urgent once all before it was sent.
 
-use std::os::fd::BorrowedFd;
+mod ends;
 
+pub(crate) use ends::{Sink, Source};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, getsockname, recv, send};
 
 use crate::held::Held;
-use crate::sys::at_mark;
 
 /// The shared buffer of a worker, and the most one direction of a session can ever hold.
 pub(crate) const BUFFER: usize = 256 * 1024;
@@ -153,12 +152,12 @@ impl Flow {
     /// One turn: moves what can be moved. `frugal` keeps reads small.
     pub(crate) fn pump(
         &mut self,
-        source: BorrowedFd<'_>,
-        sink: BorrowedFd<'_>,
+        mut source: impl Source,
+        mut sink: impl Sink,
         buffer: &mut [u8],
         frugal: bool,
     ) -> Pumped {
-        match self.flush(sink) {
+        match self.flush(&mut sink) {
             Ok(true) => {}
             Ok(false) => return Pumped::Waiting,
             Err(error) => return Pumped::SinkBroke(error),
@@ -167,7 +166,7 @@ impl Flow {
             return Pumped::Delivered;
         }
         for _ in 0..READS_PER_TURN {
-            if let Some(pumped) = self.read_once(source, sink, buffer, frugal) {
+            if let Some(pumped) = self.read_once(&mut source, &mut sink, buffer, frugal) {
                 return pumped;
             }
         }
@@ -175,23 +174,23 @@ impl Flow {
     }
 
     /// One read and its write; `None` to go on.
-    fn read_once(
+    fn read_once<From: Source>(
         &mut self,
-        source: BorrowedFd<'_>,
-        sink: BorrowedFd<'_>,
+        source: &mut From,
+        sink: &mut impl Sink,
         buffer: &mut [u8],
         frugal: bool,
     ) -> Option<Pumped> {
-        if self.urgent && at_mark(source).unwrap_or(false) {
+        if self.urgent && source.at_mark() {
             return self.pass_urgent(source, sink);
         }
         let size = if frugal { FRUGAL_READ } else { (self.read_size as usize).min(buffer.len()) };
-        let count = match recv(source, &mut buffer[..size], RecvFlags::empty()) {
-            Ok((0, _)) => {
+        let count = match source.recv(buffer, size) {
+            Ok(0) => {
                 self.ended = true;
                 return Some(Pumped::Delivered);
             }
-            Ok((count, _)) => count,
+            Ok(count) => count,
             Err(Errno::AGAIN) => return Some(Pumped::Waiting),
             Err(Errno::INTR) => return None,
             Err(error) => return Some(Pumped::SourceBroke(error)),
@@ -205,13 +204,13 @@ impl Flow {
             }
             Err(error) => return Some(Pumped::SinkBroke(error)),
         }
-        if count == size {
+        if count >= size {
             self.read_size = (self.read_size * 2).min(BUFFER as u32);
             // Only here could the next read start at the mark without our having been told of it.
-            self.urgent |= at_mark(source).unwrap_or(false);
+            self.urgent |= source.at_mark();
             return None;
         }
-        if self.urgent || self.last_words {
+        if self.urgent || self.last_words || !From::SHORT_READ_DRAINS {
             // An urgent byte may have stopped the read short of the end.
             return None;
         }
@@ -222,12 +221,12 @@ impl Flow {
         Some(Pumped::Waiting)
     }
 
-    /// Writes what is held; true if nothing is left.
-    fn flush(&mut self, sink: BorrowedFd<'_>) -> Result<bool, Errno> {
-        let Some(held) = &mut self.held else { return Ok(true) };
+    /// Writes what is held; true if nothing is left, here or in the sink.
+    fn flush(&mut self, sink: &mut impl Sink) -> Result<bool, Errno> {
+        let Some(held) = &mut self.held else { return sink.flush() };
         while held.len() > 0 {
             let (next, urgent) = held.next();
-            match write(sink, next, urgent) {
+            match sink.send(next, urgent) {
                 Ok(count) => {
                     remember(&mut self.replay, &next[..count]);
                     held.sent(count);
@@ -237,16 +236,16 @@ impl Flow {
             }
         }
         self.held = None;
-        Ok(true)
+        sink.flush()
     }
 
-    /// Writes fresh bytes and holds the rest; true if there is no rest.
-    fn deliver(&mut self, sink: BorrowedFd<'_>, bytes: &[u8]) -> Result<bool, Errno> {
-        let outcome = write(sink, bytes, false);
+    /// Writes fresh bytes and holds the rest; true if there is no rest, here or in the sink.
+    fn deliver(&mut self, sink: &mut impl Sink, bytes: &[u8]) -> Result<bool, Errno> {
+        let outcome = sink.send(bytes, false);
         let sent = outcome.unwrap_or(0);
         remember(&mut self.replay, &bytes[..sent]);
         if sent == bytes.len() {
-            return Ok(true);
+            return sink.flush();
         }
         self.held = Some(Box::new(Held::new(&bytes[sent..], false)));
         match outcome {
@@ -256,10 +255,10 @@ impl Flow {
     }
 
     /// Passes the urgent byte at the mark on as urgent.
-    fn pass_urgent(&mut self, source: BorrowedFd<'_>, sink: BorrowedFd<'_>) -> Option<Pumped> {
+    fn pass_urgent(&mut self, source: &mut impl Source, sink: &mut impl Sink) -> Option<Pumped> {
         let mut byte = [0u8; 1];
-        match recv(source, &mut byte[..], RecvFlags::empty()) {
-            Ok((1, _)) => {}
+        match source.recv(&mut byte, 1) {
+            Ok(1) => {}
             // The mark is announced, but its byte is still on its way.
             Err(Errno::AGAIN) => return Some(Pumped::Waiting),
             Err(Errno::INTR) => return None,
@@ -278,23 +277,6 @@ impl Flow {
             Err(error) => Some(Pumped::SinkBroke(error)),
         }
     }
-}
-
-fn write(sink: BorrowedFd<'_>, bytes: &[u8], urgent: bool) -> Result<usize, Errno> {
-    let out_of_band = urgent && !is_unix(sink);
-    let flags = SendFlags::NOSIGNAL | if out_of_band { SendFlags::OOB } else { SendFlags::empty() };
-    loop {
-        match send(sink, bytes, flags) {
-            Err(Errno::INTR) => {}
-            outcome => return outcome,
-        }
-    }
-}
-
-/// Who serves on a Unix-domain socket expects no urgent data: to him it is data. Linux would have him
-/// miss the byte unless he asks for it.
-fn is_unix(socket: BorrowedFd<'_>) -> bool {
-    getsockname(socket).is_ok_and(|address| address.address_family() == AddressFamily::UNIX)
 }
 
 /// Keeps a copy as long as it stays within its limit.

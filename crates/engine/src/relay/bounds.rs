@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-use rustix::net::sockopt;
+use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 
 use super::*;
 

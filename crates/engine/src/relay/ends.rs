@@ -1,0 +1,70 @@
+//! What a direction reads from and writes to. A plain socket is read and written as it is; everything
+//! a TLS session needs beyond that is behind the same few calls, so that plain sockets pay for none of it.
+
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, getsockname, recv, send};
+
+use crate::sys::at_mark;
+
+/// Where bytes come from.
+pub(crate) trait Source {
+    /// Whether a read that fills less than was asked for shows that nothing more waits; if not, only
+    /// `AGAIN` does.
+    const SHORT_READ_DRAINS: bool;
+
+    /// Reads about `size` bytes to the start of `buffer`, which has room for all that may come of
+    /// that; 0 is the clean end.
+    fn recv(&mut self, buffer: &mut [u8], size: usize) -> Result<usize, Errno>;
+
+    /// Whether the next byte is an urgent one.
+    fn at_mark(&self) -> bool;
+}
+
+/// Where bytes go.
+pub(crate) trait Sink {
+    /// Takes what it can; the rest is for later. `AGAIN` if it can take nothing now.
+    fn send(&mut self, bytes: &[u8], urgent: bool) -> Result<usize, Errno>;
+
+    /// Whether everything taken has gone to the kernel; tries to get it there.
+    fn flush(&mut self) -> Result<bool, Errno>;
+}
+
+impl Source for BorrowedFd<'_> {
+    const SHORT_READ_DRAINS: bool = true;
+
+    #[inline]
+    fn recv(&mut self, buffer: &mut [u8], size: usize) -> Result<usize, Errno> {
+        recv(*self, &mut buffer[..size], RecvFlags::empty()).map(|(count, _)| count)
+    }
+
+    #[inline]
+    fn at_mark(&self) -> bool {
+        at_mark(self).unwrap_or(false)
+    }
+}
+
+impl Sink for BorrowedFd<'_> {
+    fn send(&mut self, bytes: &[u8], urgent: bool) -> Result<usize, Errno> {
+        let out_of_band = urgent && !is_unix(*self);
+        let flags = SendFlags::NOSIGNAL | if out_of_band { SendFlags::OOB } else { SendFlags::empty() };
+        loop {
+            match send(*self, bytes, flags) {
+                Err(Errno::INTR) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    #[inline]
+    fn flush(&mut self) -> Result<bool, Errno> {
+        Ok(true)
+    }
+}
+
+/// Who serves on a Unix-domain socket expects no urgent data: to him it is data. Linux would have him
+/// miss the byte unless he asks for it.
+fn is_unix(socket: BorrowedFd<'_>) -> bool {
+    getsockname(socket).is_ok_and(|address| address.address_family() == AddressFamily::UNIX)
+}
