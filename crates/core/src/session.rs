@@ -15,12 +15,14 @@
 
 mod first_contact;
 mod pinned;
+mod tls_fault;
 mod vocabulary;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use tls_fault::TlsFault;
 pub use vocabulary::{Action, Attempt, CloseReason, Event, Failure, News, Phase, Side, TimeLimits};
 
 use crate::affinity::OnFailover;

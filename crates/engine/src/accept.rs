@@ -328,6 +328,8 @@ impl Worker {
             learned,
             node: None,
             introduction: None,
+            client_tls: None,
+            node_tls: None,
             to_node: Flow::new(),
             to_client: Flow::new(),
             broken: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use protobalance_core::moment::Moment;
 use protobalance_core::session::{CloseReason, Event, Side};
 use rustix::io::Errno;
-use rustix::net::{Shutdown, shutdown, sockopt};
+use rustix::net::sockopt;
 
 use crate::pair::{Pair, other};
 use crate::worker::Worker;
@@ -22,20 +22,41 @@ impl Worker {
     pub(crate) fn pass_on(&mut self, key: u32, side: Side) {
         let Some(pair) = self.table.get_mut(key) else { return };
         let both = pair.to_node.ended() && pair.to_client.ended() && pair.held() == 0;
-        if both && pair.session.first_closed() != Some(side) {
+        if both && pair.session.first_closed() != Some(side) && self.say_goodbye(key) {
             return self.step(key, Event::Finished);
         }
-        if let Some(sink) = pair.socket(other(side)) {
-            // It fails only where the other side is gone; its own event tells of that.
-            let _ = shutdown(sink, Shutdown::Write);
-        }
+        self.in_account(key, |pair| pair.end_towards(other(side)));
         self.arm(key);
+    }
+
+    /// Ends a session whose last words only waited for a socket to take them.
+    pub(crate) fn finish_if_said(&mut self, key: u32) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let ended = pair.to_node.ended() && pair.to_client.ended() && pair.held() == 0;
+        if pair.closing.is_none() && ended && self.say_goodbye(key) {
+            self.step(key, Event::Finished);
+        }
+    }
+
+    fn say_goodbye(&mut self, key: u32) -> bool {
+        self.in_account(key, Pair::say_goodbye)
+    }
+
+    /// What a session does with bytes that it holds outside of a turn.
+    fn in_account(&mut self, key: u32, act: impl FnOnce(&mut Pair) -> bool) -> bool {
+        let Some(pair) = self.table.get_mut(key) else { return true };
+        let held = pair.held();
+        let done = act(pair);
+        self.held = self.held + pair.held() - held;
+        done
     }
 
     pub(crate) fn end(&mut self, key: u32, reason: CloseReason, reset: bool) {
         let Some(pair) = self.table.get_mut(key) else { return };
         pair.closing = Some(reason);
         if !reset && pair.held() == 0 {
+            // Where a limit of time ended it, a socket that takes nothing now will not be waited for.
+            self.say_goodbye(key);
             return self.finish(key);
         }
         match survivor(reason) {
@@ -98,8 +119,8 @@ fn broken_behind_a_stall(pair: &mut Pair) -> Option<Side> {
     let mut broke = |side| pair.flow_from(side).failed() || pair.broken == Some(side);
     let (client, node) = (broke(Side::Client), broke(Side::Node));
     match () {
-        () if client && pair.to_node.held() > 0 => Some(Side::Client),
-        () if node && pair.to_client.held() > 0 => Some(Side::Node),
+        () if client && pair.waits_for(Side::Node) => Some(Side::Client),
+        () if node && pair.waits_for(Side::Client) => Some(Side::Node),
         () => None,
     }
 }
@@ -110,10 +131,10 @@ fn undelivered(pair: &mut Pair, side: Side) -> bool {
     if pair.broken == Some(side) || pair.flow_from(side).failed() {
         return false;
     }
-    let held = pair.flow_from(other(side)).held() > 0;
-    held || pair
-        .socket(side)
-        .is_some_and(|socket| crate::sys::unacknowledged(socket).is_ok_and(|bytes| bytes > 0))
+    pair.waits_for(side)
+        || pair
+            .socket(side)
+            .is_some_and(|socket| crate::sys::unacknowledged(socket).is_ok_and(|bytes| bytes > 0))
 }
 
 /// Makes the closing of both sockets a reset, so that nobody takes it for a clean end.

@@ -6,7 +6,7 @@
 //! * `plan`: a configuration compiled; `registry` makes it and carries over what outlives plans.
 //! * `worker`: a thread with its own event loop; `accept` takes connections in, `sessions` carries
 //!   out what `protobalance_core::session` decides, `ending` and `finish` let sessions go.
-//! * `pair`: a session's two sockets; `relay`: one direction between them.
+//! * `pair`: a session's two sockets; `relay`: one direction between them; `tls`: an end that encrypts.
 //!
 //! The way of a connection: `accept` -> `sessions` -> `connect` -> `relay` -> `finish`.
 
@@ -26,6 +26,7 @@ pub mod error;
 mod events;
 mod finish;
 mod handed_over;
+mod handshake;
 mod held;
 mod introduction;
 mod limits;
@@ -45,6 +46,7 @@ pub mod spec;
 mod sys;
 mod table;
 mod timer;
+mod tls;
 mod token;
 mod worker;
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use protobalance_core::moment::Moment;
 use protobalance_core::session::{CloseReason, Session, Side};
 use protobalance_core::wire::proxy_protocol::Version;
-use rustix::net::sockopt;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown, sockopt};
 
 use crate::admission::Admitted;
 use crate::bind::keep_alive;
@@ -16,6 +17,7 @@ use crate::introduction::Introduction;
 use crate::newcomer::Learned;
 use crate::plan::{Listener, Route};
 use crate::relay::{Flow, Pumped};
+use crate::tls::{End, Link};
 
 /// One session's sockets and state.
 #[derive(Debug)]
@@ -33,6 +35,10 @@ pub(crate) struct Pair {
     pub(crate) node: Option<OwnedFd>,
     /// What the node is to be told of the client before anything else, until it has been.
     pub(crate) introduction: Option<Box<Introduction>>,
+    /// TLS with the client, if it ends here; it has agreed by now.
+    pub(crate) client_tls: Option<Box<Link>>,
+    /// TLS with the node; while an attempt is under way it may be shaking hands.
+    pub(crate) node_tls: Option<Box<Link>>,
     pub(crate) to_node: Flow,
     pub(crate) to_client: Flow,
     /// A side whose connection broke; what it sent before is still delivered.
@@ -118,6 +124,14 @@ impl Pair {
         if self.broken == Some(other(side)) {
             return Pumped::Waiting;
         }
+        if self.client_tls.is_some() || self.node_tls.is_some() {
+            let client = End::new(self.client_tls.as_mut(), client);
+            let node = End::new(self.node_tls.as_mut(), node);
+            return match side {
+                Side::Client => self.to_node.pump(client, node, buffer, frugal),
+                Side::Node => self.to_client.pump(node, client, buffer, frugal),
+            };
+        }
         match side {
             Side::Client => self.to_node.pump(client, node, buffer, frugal),
             Side::Node => self.to_client.pump(node, client, buffer, frugal),
@@ -127,7 +141,7 @@ impl Pair {
     /// Whether something waits for a side to be written to.
     pub(crate) fn waits_for(&mut self, side: Side) -> bool {
         let introduced = side == Side::Client || self.introduction.is_none();
-        self.flow_from(other(side)).held() > 0 || !introduced
+        self.flow_from(other(side)).held() > 0 || !introduced || self.link(side).is_some_and(Link::pending)
     }
 
     /// When the client was accepted.
@@ -136,9 +150,59 @@ impl Pair {
         arrived.unwrap_or(self.session.opened_at())
     }
 
+    fn link(&self, side: Side) -> Option<&Link> {
+        match side {
+            Side::Client => self.client_tls.as_deref(),
+            Side::Node => self.node_tls.as_deref(),
+        }
+    }
+
+    /// Ends the direction towards a side, behind everything written to it; true once that has gone out.
+    pub(crate) fn end_towards(&mut self, side: Side) -> bool {
+        let (link, socket) = match side {
+            Side::Client => (self.client_tls.as_mut(), Some(self.client.as_fd())),
+            Side::Node => (self.node_tls.as_mut(), self.node.as_ref().map(AsFd::as_fd)),
+        };
+        match (link, socket) {
+            (Some(link), Some(socket)) => link.say_goodbye(socket),
+            (None, Some(socket)) => {
+                // It fails only where the other side is gone; its own event tells of that.
+                let _ = shutdown(socket, Shutdown::Write);
+                true
+            }
+            (_, None) => true,
+        }
+    }
+
+    /// Before both sockets are closed: whoever speaks TLS is told that nothing follows, or it would
+    /// take the end for a cut. True once that has gone out.
+    pub(crate) fn say_goodbye(&mut self) -> bool {
+        let mut gone = true;
+        if let Some(link) = &mut self.client_tls {
+            gone &= link.say_goodbye(self.client.as_fd());
+        }
+        if let (Some(link), Some(socket)) = (&mut self.node_tls, &self.node) {
+            gone &= link.say_goodbye(socket.as_fd());
+        }
+        gone
+    }
+
     /// Bytes held in both directions.
     pub(crate) fn held(&self) -> usize {
-        self.to_node.held() + self.to_client.held()
+        let in_links = [&self.client_tls, &self.node_tls].into_iter().flatten().map(|link| link.kept());
+        self.to_node.held() + self.to_client.held() + in_links.sum::<usize>()
+    }
+
+    /// Whether the client has ended its side, cleanly, with nothing left to read.
+    pub(crate) fn client_has_ended(&mut self) -> Result<bool, Errno> {
+        if let Some(link) = &mut self.client_tls {
+            return link.look(&self.client);
+        }
+        match recv(&self.client, &mut [0u8; 1][..], RecvFlags::PEEK) {
+            Ok((count, _)) => Ok(count == 0),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Bytes for the node and for the client that were not counted yet; counts them.
@@ -150,16 +214,21 @@ impl Pair {
 
     /// Small writes leave at once; set before the second write, since one write needs it not.
     pub(crate) fn tune_for_small_writes(&mut self) {
-        let Some(node) = &self.node else { return };
         if self.node_tuned.no_delay {
             return;
         }
         self.node_tuned.writes = self.node_tuned.writes.saturating_add(1);
         if self.node_tuned.writes > 1 || self.to_node.held() > 0 {
-            self.node_tuned.no_delay = true;
-            // A Unix-domain socket has no such option, and needs none.
-            let _ = sockopt::set_tcp_nodelay(node.as_fd(), true);
+            self.no_delay();
         }
+    }
+
+    /// What is written to the node leaves at once.
+    pub(crate) fn no_delay(&mut self) {
+        let Some(node) = &self.node else { return };
+        self.node_tuned.no_delay = true;
+        // A Unix-domain socket has no such option, and needs none.
+        let _ = sockopt::set_tcp_nodelay(node.as_fd(), true);
     }
 
     /// A session that lives longer than a moment has its node probed like its client.

@@ -20,6 +20,7 @@ use crate::connect::NodeAddress;
 use crate::limits::Room;
 use crate::ports::Ports;
 use crate::spec::PrefaceSpec;
+use crate::tls::Outward;
 
 /// What the workers carry out.
 #[derive(Debug)]
@@ -50,6 +51,8 @@ pub(crate) struct Route {
     pub(crate) ports: Box<[(u16, u16, NodeIndex)]>,
     /// The PROXY header that nodes are sent first.
     pub(crate) introduce: Option<Version>,
+    /// How TLS is spoken with its nodes, if it is.
+    pub(crate) tls: Option<Outward>,
 }
 
 /// One listener under one plan.

@@ -26,6 +26,7 @@ use crate::plan::{Listener, ListenerCounts, Plan, Preface, Route};
 use crate::ports::Ports;
 use crate::report::ListeningReport;
 use crate::spec::{AffinitySpec, ClusterSpec, ListenerSpec, PlanSpec};
+use crate::tls::Outward;
 
 type NodeKey = (String, String);
 type Listeners = (Vec<Arc<Listener>>, Vec<(Arc<Bound>, Arc<Listener>)>);
@@ -304,6 +305,8 @@ impl Draft<'_> {
             (Some(wanted), Some(store)) => Some(affinity(wanted, store, &names).map_err(refused)?),
             _ => None,
         };
+        let tls = spec.tls.as_ref().map(|tls| Outward::new(tls, &spec.nodes)).transpose();
+        let tls = tls.map_err(|message| refused(format!("tls: {message}")))?;
         let limits = limits(spec);
         let cluster = Cluster { name: spec.name.as_str().into(), nodes, policy, affinity, limits, state };
         Ok(Arc::new(Route {
@@ -312,6 +315,7 @@ impl Draft<'_> {
             affinity: store,
             ports: crate::ports::owned(spec),
             introduce: introduce(spec.send_proxy_protocol).map_err(refused)?,
+            tls,
         }))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protobalance_core::session::{Action, Event, Failure, News, Phase, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv, sockopt};
+use rustix::net::sockopt;
 
 use crate::connect;
 use crate::ending::{delivery_deadline, reset_at_close, survivor};
@@ -60,15 +60,9 @@ impl Worker {
         } else if flags.contains(Flags::RDHUP) {
             pair.flow_from(side).note_hangup();
         }
-        if side == Side::Node && pair.session.phase() == Phase::Connecting {
-            if !flags.intersects(Flags::OUT | Flags::ERR | Flags::HUP) {
-                return;
-            }
-            let outcome = if failed { pair.node.as_ref().map_or(Ok(()), connect::outcome) } else { Ok(()) };
-            match outcome {
-                Ok(()) => self.connected(key, flags.contains(Flags::RDHUP)),
-                Err(failure) => return self.step(key, Event::Failed(failure)),
-            }
+        if side == Side::Node && pair.session.phase() == Phase::Connecting && !self.attempt_event(key, flags)
+        {
+            return;
         }
         if flags.intersects(Flags::IN | Flags::RDHUP | Flags::PRI) || failed {
             self.pump(key, side);
@@ -76,22 +70,12 @@ impl Worker {
         let blocked = self.table.get_mut(key).is_some_and(|pair| pair.waits_for(side));
         if flags.contains(Flags::OUT) && blocked {
             self.pump(key, other(side));
+            self.finish_if_said(key);
         }
         if failed {
             self.arm(key);
         }
         self.close_if_delivered(key);
-    }
-
-    /// The attempt's connection stands: what waited for it goes out. A node that has ended already
-    /// is heard first, while nothing has gone to it.
-    fn connected(&mut self, key: u32, ended: bool) {
-        self.step(key, Event::Connected);
-        self.arm(key);
-        if ended {
-            self.pump(key, Side::Node);
-        }
-        self.pump(key, Side::Client);
     }
 
     pub(crate) fn pump_both(&mut self, key: u32) {
@@ -101,7 +85,7 @@ impl Worker {
     }
 
     /// One turn of the direction that `side` feeds, and what follows from it.
-    fn pump(&mut self, key: u32, side: Side) {
+    pub(crate) fn pump(&mut self, key: u32, side: Side) {
         let frugal = self.held > HELD_BUDGET;
         let Some(pair) = self.table.get_mut(key) else { return };
         if side == Side::Node && pair.session.phase() == Phase::Connecting {
@@ -237,14 +221,14 @@ impl Worker {
             return false;
         }
         let waiting = pair.to_node.held() > 0;
-        match recv(&pair.client, &mut [0u8; 1][..], RecvFlags::PEEK) {
-            Ok((0, _)) if !waiting => {
+        match pair.client_has_ended() {
+            Ok(true) if !waiting => {
                 pair.session.stop_holding();
                 // Read like any other end, so that it is told once and counts as read.
                 self.pump(key, Side::Client);
                 false
             }
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => false,
+            Ok(_) => false,
             Err(_) => {
                 self.step(key, Event::Reset(Side::Client));
                 true
@@ -323,8 +307,15 @@ impl Worker {
             0 => connect::start(&route.addresses[index]),
             port => connect::start(&route.addresses[index].at_port(port)),
         };
+        pair.node_tls = route.tls.as_ref().and_then(|tls| {
+            let agreed = pair.client_tls.as_ref().and_then(|link| link.protocol());
+            tls.link(index, agreed)
+        });
+        let link_missing = route.tls.is_some() && pair.node_tls.is_none();
         self.held = self.held + pair.held() - held;
         match started {
+            // Never in the clear what was to be encrypted.
+            Ok(_) if link_missing => return self.fail_later(key, Failure::OurShortage),
             Ok(socket) => {
                 pair.node = Some(socket);
                 pair.introduce(introduce);

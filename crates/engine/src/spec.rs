@@ -2,11 +2,14 @@
 //! has validated it for the operator; the engine still refuses what it cannot carry out.
 //! Durations are in milliseconds, 0 meaning "none" where a limit may be absent; sizes in bytes.
 
+mod tls;
+
 use std::collections::HashMap;
 
 use protobalance_core::admission::Limits;
 use protobalance_core::hash::{Key, keyed};
 use serde::Deserialize;
+pub use tls::{CertificateSpec, InwardSpec, OutwardSpec, PemSpec};
 
 /// A plan: everything the engine is to do.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -119,6 +122,9 @@ pub struct ClusterSpec {
     pub send_proxy_protocol: Option<u8>,
     /// Same client, same node.
     pub affinity: Option<AffinitySpec>,
+    /// TLS with the nodes; plain TCP without it.
+    #[serde(default)]
+    pub tls: Option<OutwardSpec>,
     /// The nodes, in order.
     pub nodes: Vec<NodeSpec>,
 }
@@ -159,6 +165,9 @@ pub struct NodeSpec {
     pub max_sessions: u32,
     /// First and last of the listeners' ports that are this node's alone.
     pub ports: Vec<(u16, u16)>,
+    /// With TLS: the name or address that its certificate must be for.
+    #[serde(default)]
+    pub server_name: String,
 }
 
 /// Where session records go.

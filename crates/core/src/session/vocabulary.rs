@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::tls_fault::TlsFault;
 use crate::failover::Why;
 use crate::node::{NodeIndex, NodeState};
 
@@ -22,6 +23,8 @@ pub enum Failure {
     ClosedEarly,
     /// The node ended without answering what it was sent (`replay_unanswered`).
     Unanswered,
+    /// The TLS handshake with the node failed.
+    Tls(TlsFault),
     /// The node's name does not resolve.
     Unresolved,
     /// We had no port, descriptor or memory left: not the node's fault.
@@ -41,6 +44,7 @@ impl Failure {
             Failure::Reset => "reset",
             Failure::ClosedEarly => "closed-early",
             Failure::Unanswered => "unanswered",
+            Failure::Tls(fault) => fault.word(),
             Failure::Unresolved => "unresolved",
             Failure::OurShortage => "our-shortage",
             Failure::Withdrawn => "withdrawn",
