@@ -54,12 +54,20 @@ impl Affinity {
         self.index_of(self.table.get(self.key(client), unix_now, self.idle_seconds())?)
     }
 
-    /// Notes that the client was given to `node`, and seen now. Costs no write where that is
-    /// already known to the second.
-    pub fn remember(&self, client: IpAddr, node: NodeIndex, unix_now: u32) {
-        if let Some(id) = self.ids.get(usize::from(node)).filter(|id| **id != NO_ID) {
-            self.table.put(self.key(client), *id, unix_now, self.idle_seconds());
-        }
+    /// Gives the client to `node`, seen now, unless it has a home in this plan by now that
+    /// `may_replace` holds on to: that one is the answer. Costs no write where all is known to the
+    /// second.
+    pub fn settle(
+        &self,
+        client: IpAddr,
+        node: NodeIndex,
+        unix_now: u32,
+        may_replace: impl Fn(NodeIndex) -> bool,
+    ) -> NodeIndex {
+        let Some(id) = self.ids.get(usize::from(node)).filter(|id| **id != NO_ID) else { return node };
+        let may_replace = |id| self.index_of(id).is_none_or(&may_replace);
+        let home = self.table.settle(self.key(client), *id, unix_now, self.idle_seconds(), may_replace);
+        self.index_of(home).unwrap_or(node)
     }
 
     /// Forgets the client. True if it was known.

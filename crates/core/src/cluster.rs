@@ -113,6 +113,15 @@ impl Cluster {
         Ask { nodes: &self.nodes, state: &self.state, tried, client, now, random }
     }
 
+    /// Whether clients have the same homes here and there.
+    #[must_use]
+    pub fn shares_homes_with(&self, other: &Cluster) -> bool {
+        match (&self.affinity, &other.affinity) {
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(&ours.table, &theirs.table),
+            _ => false,
+        }
+    }
+
     /// The node's place in the list, if it is in this plan.
     #[must_use]
     pub fn index_of_state(&self, state: &Arc<NodeState>) -> Option<NodeIndex> {

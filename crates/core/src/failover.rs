@@ -178,12 +178,17 @@ pub struct Circumstances {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    Home,
+    /// Looked up, unless it is known.
+    Home(Option<NodeIndex>),
     Policy,
-    Fallbacks { of: NodeIndex, from: u16, then: After },
+    Fallbacks {
+        of: NodeIndex,
+        from: u16,
+        then: After,
+    },
     Others,
     Spares,
-    LastResort { from: u16 },
+    LastResort,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,20 +201,40 @@ enum After {
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates {
     stage: Stage,
-    had_home: bool,
+    home: Option<NodeIndex>,
+    came_with_home: Option<bool>,
 }
 
 impl Default for Candidates {
     fn default() -> Self {
-        Candidates { stage: Stage::Home, had_home: false }
+        Candidates { stage: Stage::Home(None), home: None, came_with_home: None }
     }
 }
 
 impl Candidates {
-    /// Whether affinity knew a home for the client.
+    /// The home that affinity knew for the client when it was looked up last.
     #[must_use]
-    pub fn had_home(&self) -> bool {
-        self.had_home
+    pub fn home(&self) -> Option<NodeIndex> {
+        self.home
+    }
+
+    /// Whether affinity knew a home for the client before this session.
+    #[must_use]
+    pub fn came_with_home(&self) -> bool {
+        self.came_with_home == Some(true)
+    }
+
+    /// From the start, by a newer plan. What this session itself has remembered meanwhile is no home
+    /// that the client came with.
+    #[must_use]
+    pub fn anew(self) -> Candidates {
+        Candidates { came_with_home: self.came_with_home, ..Candidates::default() }
+    }
+
+    /// From the start, with this home.
+    #[must_use]
+    pub fn headed_for(self, home: NodeIndex) -> Candidates {
+        Candidates { stage: Stage::Home(Some(home)), ..self }
     }
 
     /// The next node to try, or `None` when all were. `tried` names those this session has tried.
@@ -224,10 +249,11 @@ impl Candidates {
     ) -> Option<(NodeIndex, Why)> {
         loop {
             match self.stage {
-                Stage::Home => {
-                    let home =
-                        cluster.affinity.as_ref().and_then(|affinity| affinity.home(client, at.unix_now));
-                    self.had_home = home.is_some();
+                Stage::Home(known) => {
+                    let affinity = cluster.affinity.as_ref();
+                    let home = known.or_else(|| affinity?.home(client, at.unix_now));
+                    self.home = home;
+                    self.came_with_home.get_or_insert(home.is_some());
                     self.stage = match home {
                         Some(home) => Stage::Fallbacks { of: home, from: 0, then: After::Policy },
                         None => Stage::Policy,
@@ -269,14 +295,11 @@ impl Candidates {
                     let spare = indices(cluster).find(|node| claim(cluster, *node, tried, at.now));
                     match spare {
                         Some(node) => return Some((node, Why::Next)),
-                        None => self.stage = Stage::LastResort { from: 0 },
+                        None => self.stage = Stage::LastResort,
                     }
                 }
-                Stage::LastResort { from } => {
-                    let node = indices(cluster)
-                        .skip(usize::from(from))
-                        .find(|node| stands_ready(cluster, *node, tried))?;
-                    self.stage = Stage::LastResort { from: node + 1 };
+                Stage::LastResort => {
+                    let node = indices(cluster).find(|node| stands_ready(cluster, *node, tried))?;
                     return Some((node, Why::LastResort));
                 }
             }

@@ -13,7 +13,9 @@
 //! bytes is marked down only once another node has answered the same bytes, so that no client can
 //! bring nodes into disrepute by sending what every one of them rejects.
 
+mod deadlines;
 mod first_contact;
+mod home;
 mod pinned;
 mod tls_fault;
 mod vocabulary;
@@ -25,7 +27,6 @@ use std::time::Duration;
 pub use tls_fault::TlsFault;
 pub use vocabulary::{Action, Attempt, CloseReason, Event, Failure, News, Phase, Side, TimeLimits};
 
-use crate::affinity::OnFailover;
 use crate::cluster::Cluster;
 use crate::failover::{Candidates, Circumstances, Trace, Why};
 use crate::moment::Moment;
@@ -126,36 +127,15 @@ impl Session {
         if self.cluster.is_some() && !self.pinned {
             self.tried =
                 self.failed.iter().filter_map(|attempt| cluster.index_of_state(&attempt.node)).collect();
+            let same_homes = self.cluster.as_ref().is_some_and(|left| left.shares_homes_with(&cluster));
+            self.candidates = if same_homes { self.candidates.anew() } else { Candidates::default() };
             self.cluster = Some(cluster);
-            self.candidates = Candidates::default();
         }
     }
 
     /// Notes that bytes moved.
     pub fn touch(&mut self, now: Moment) {
         self.active_at = now;
-    }
-
-    /// The moment at which [`Event::Deadline`] is due; moves as the session goes on.
-    #[must_use]
-    pub fn deadline(&self, limits: &TimeLimits) -> Moment {
-        let after =
-            |from: Moment, span: Duration| if span.is_zero() { Moment::NEVER } else { from.after(span) };
-        let idle = after(self.active_at, limits.idle);
-        match (self.phase, &self.cluster) {
-            (Phase::Quiet, Some(cluster)) if self.careful => {
-                idle.min(self.attempt_at.after(cluster.limits.first_contact_pause))
-            }
-            (Phase::Connecting, Some(cluster)) => after(self.attempt_at, cluster.limits.connect_timeout)
-                .min(after(self.opened_at, cluster.limits.failover_timeout)),
-            (Phase::Quiet, Some(cluster)) if self.on_trial => {
-                self.attempt_at.after(cluster.limits.early_close_window).min(idle)
-            }
-            (Phase::Quiet, _) => idle.min(after(self.opened_at, limits.first_byte)),
-            (Phase::Ended, _) => Moment::NEVER,
-            _ if self.first_closed.is_some() => idle.min(after(self.active_at, limits.half_close)),
-            _ => idle,
-        }
     }
 
     /// How far it has come.
@@ -300,13 +280,6 @@ impl Session {
         self.move_on(failure, at)
     }
 
-    /// Whether the attempt under way has lasted for `connect_timeout`.
-    fn had_its_time(&self, now: Moment) -> bool {
-        self.cluster
-            .as_ref()
-            .is_none_or(|cluster| now >= self.attempt_at.after(cluster.limits.connect_timeout))
-    }
-
     fn mark_up(&mut self) {
         self.on_trial = false;
         if !self.pinned
@@ -335,12 +308,11 @@ impl Session {
         if !timeout.is_zero() && at.now.since(self.opened_at) >= timeout {
             return self.end(CloseReason::FailoverTimeout, true);
         }
-        let Some((index, why)) = self.candidates.next(&cluster, self.client, &self.tried, at, trace) else {
+        let Some((index, why)) = self.choose(&cluster, at, trace) else {
             // A last candidate that ended cleanly said so; nobody else can say otherwise (law 7).
             let clean = self.failed.last().is_some_and(|last| last.failure == Some(Failure::ClosedEarly));
             return self.end(CloseReason::NoNode, !clean);
         };
-        self.keep_affinity(&cluster, index, why, at.unix_now);
         self.begin_attempt(&cluster, index, why, at)
     }
 
@@ -354,41 +326,6 @@ impl Session {
         self.phase = Phase::Connecting;
         self.attempt_at = at.now;
         Action::Attempt(index)
-    }
-
-    /// Remembers at the choice, not at the first byte: a client's parallel connections belong together.
-    fn keep_affinity(&self, cluster: &Cluster, chosen: NodeIndex, why: Why, unix_now: u32) {
-        let Some(affinity) = &cluster.affinity else { return };
-        let moves = !self.candidates.had_home() || affinity.on_failover == OnFailover::Move;
-        if why != Why::Affinity && moves {
-            affinity.remember(self.client, chosen, unix_now);
-        }
-    }
-
-    fn deadline_passed(&mut self, limits: &TimeLimits, at: Circumstances) -> Action {
-        if at.now < self.deadline(limits) {
-            return Action::Continue;
-        }
-        let over = |from: Moment, span: Duration| !span.is_zero() && at.now >= from.after(span);
-        match self.phase {
-            Phase::Connecting if self.had_its_time(at.now) => self.failed(Failure::TimedOut, at),
-            // The session's time is up, not the node's, which may have been tried for a moment only.
-            Phase::Connecting => self.move_on(Failure::TimedOut, at),
-            Phase::Quiet if over(self.opened_at, limits.first_byte) => {
-                self.end(CloseReason::FirstByteTimeout, false)
-            }
-            Phase::Quiet if self.careful && self.paused_enough(at.now) => {
-                self.prove_node();
-                Action::Continue
-            }
-            _ if over(self.active_at, limits.idle) => self.end(CloseReason::IdleTimeout, false),
-            Phase::Quiet if self.on_trial => {
-                // It stayed through the window in which a broken one would have closed.
-                self.mark_up();
-                Action::Continue
-            }
-            _ => self.end(CloseReason::HalfCloseTimeout, false),
-        }
     }
 
     /// Offline ends a session, or moves it on while it was promised nothing yet; draining keeps it.

@@ -7,9 +7,12 @@
 //! * tag: the client's keyed fingerprint;
 //! * value: node number (16 bits), check of tag and the rest (16), last seen in Unix seconds (32).
 //!
-//! A writer first makes the value `BUSY`, then writes the tag, then the value, and a reader looks
-//! at the value before and after the tag. The check catches what no order of writes can: a file
+//! A writer first makes the value a reservation, then writes the tag, then the value, and a reader
+//! looks at the value before and after the tag. The check catches what no order of writes can: a file
 //! that was damaged while nobody looked.
+//!
+//! A reservation names the node and a part of the tag. So of two workers that give one new client a
+//! home at once, the second sees the first's before it can be read, and there is one home.
 
 use std::fmt;
 use std::sync::atomic::{
@@ -37,11 +40,12 @@ const SLOTS_PER_BUCKET: usize = 8;
 const BUCKET: usize = WORDS_PER_SLOT * SLOTS_PER_BUCKET;
 
 const EMPTY: u64 = 0;
-/// Being written. Like `EMPTY` it was never seen, so no valid value equals it.
-const BUSY: u64 = 1 << 63;
+/// Being written, for a client whose tag begins like this. Like `EMPTY` it was never seen, so no valid
+/// value equals it.
+const RESERVED: u64 = 1 << 47;
 
 /// How often a writer that others got in the way of starts again. Each start means that another
-/// writer succeeded, so this bounds the time, not the chance.
+/// writer succeeded or is about to, so this bounds the time, not the chance.
 const ATTEMPTS: usize = 64;
 
 /// Slots so that `capacity` clients are all kept.
@@ -87,6 +91,8 @@ struct Place {
 struct Survey<'a> {
     /// The client's own slot.
     own: Option<(Slot<'a>, u64)>,
+    /// The home that another worker is just writing for it.
+    coming: Option<u16>,
     /// Where it would go otherwise.
     room: Option<(Slot<'a>, u64)>,
 }
@@ -141,22 +147,44 @@ impl Table {
 
     /// Gives the client to a node, seen now. Writes nothing if the slot says so already.
     pub fn put(&self, client: ClientKey, node: u16, unix_now: u32, idle: u32) {
-        let Some(place) = self.place(client) else { return };
+        self.settle(client, node, unix_now, idle, |_| true);
+    }
+
+    /// Gives the client to a node, seen now, unless it has a home that `may_replace` holds on to.
+    /// The home it has then: the same for all who ask at once.
+    pub fn settle(
+        &self,
+        client: ClientKey,
+        node: u16,
+        unix_now: u32,
+        idle: u32,
+        may_replace: impl Fn(u16) -> bool,
+    ) -> u16 {
+        let Some(place) = self.place(client) else { return node };
         let value = encode(place.tag, node, unix_now);
+        let mut coming = None;
         for _ in 0..ATTEMPTS {
             let survey = self.survey(&place, unix_now, idle);
+            coming = survey.coming;
             let written = match (survey.own, survey.room) {
+                (Some((_, old)), _) if is_alive(old, unix_now, idle) && !may_replace(node_of(old)) => {
+                    return node_of(old);
+                }
                 (Some((slot, old)), _) => slot.update(old, value),
+                (None, _) if coming.is_some() => false,
                 (None, Some((slot, old))) => self.occupy(slot, old, place.tag, value),
                 (None, None) => false,
             };
             if written {
-                return;
+                return node;
             }
+            std::hint::spin_loop();
         }
+        // Its writer was stopped between two stores, and goes on to write this.
+        coming.filter(|home| !may_replace(*home)).unwrap_or(node)
     }
 
-    /// The same, and the client was seen now.
+    /// The client's node number as [`Table::get`] has it, and the client was seen now.
     pub fn visit(&self, client: ClientKey, unix_now: u32, idle: u32) -> Option<u16> {
         let place = self.place(client)?;
         let whole = |slot: Slot<'_>| slot.read(place.tag).is_some_and(|old| is_alive(old, unix_now, idle));
@@ -183,19 +211,24 @@ impl Table {
     /// workers may have made at once, is cleared on the way.
     fn survey(&self, place: &Place, unix_now: u32, idle: u32) -> Survey<'_> {
         let mut own: Option<(Slot<'_>, u64)> = None;
+        let mut coming = None;
         let mut rooms = [None::<(Slot<'_>, u64)>; 2];
         let mut alive = [0; 2];
         for (nth, slot) in self.candidates(place).enumerate() {
             let bucket = nth / SLOTS_PER_BUCKET;
             let value = slot.value.load(Acquire);
-            if slot.read(place.tag) == Some(value) {
+            // Its client may have moved since: still its slot.
+            if let Some(value) = slot.read(place.tag) {
                 match own {
                     None => own = Some((slot, value)),
                     Some(_) => _ = self.clear(slot, value),
                 }
             }
-            alive[bucket] += usize::from(value == BUSY || is_alive(value, unix_now, idle));
-            if value != BUSY && rooms[bucket].is_none_or(|(_, least)| seen_at(value) < seen_at(least)) {
+            if value == reservation(place.tag, node_of(value)) {
+                coming = Some(node_of(value));
+            }
+            alive[bucket] += usize::from(is_reserved(value) || is_alive(value, unix_now, idle));
+            if !is_reserved(value) && rooms[bucket].is_none_or(|(_, least)| seen_at(value) < seen_at(least)) {
                 rooms[bucket] = Some((slot, value));
             }
         }
@@ -206,11 +239,11 @@ impl Table {
             (Some(_), Some(_)) => alive[1] < alive[0],
             (one, _) => one.is_none(),
         };
-        Survey { own, room: if second_is_better { second } else { first } }
+        Survey { own, coming, room: if second_is_better { second } else { first } }
     }
 
     fn occupy(&self, slot: Slot<'_>, old: u64, tag: u64, value: u64) -> bool {
-        if slot.value.compare_exchange(old, BUSY, Acquire, Relaxed).is_err() {
+        if slot.value.compare_exchange(old, reservation(tag, node_of(value)), Acquire, Relaxed).is_err() {
             return false;
         }
         fence(Release);
@@ -255,12 +288,19 @@ impl Table {
 impl Slot<'_> {
     /// The value, if the slot is whole and the tag's.
     fn read(self, tag: u64) -> Option<u64> {
-        let value = self.value.load(Acquire);
-        if self.tag.load(Relaxed) != tag {
-            return None;
+        let mut value = self.value.load(Acquire);
+        for _ in 0..ATTEMPTS {
+            if self.tag.load(Relaxed) != tag {
+                return None;
+            }
+            fence(Acquire);
+            match self.value.load(Acquire) {
+                same if same == value => return is_valid(tag, value).then_some(value),
+                // Its client was seen or has moved meanwhile.
+                newer => value = newer,
+            }
         }
-        fence(Acquire);
-        (self.value.load(Relaxed) == value && is_valid(tag, value)).then_some(value)
+        None
     }
 
     fn update(self, old: u64, new: u64) -> bool {
@@ -273,6 +313,14 @@ fn encode(tag: u64, node: u16, seen: u32) -> u64 {
     // Zero is kept for "never seen"; the first second of 1970 can bear it.
     let seen = seen.max(1);
     u64::from(node) << 48 | check(tag, node, seen) << 32 | u64::from(seen)
+}
+
+fn reservation(tag: u64, node: u16) -> u64 {
+    u64::from(node) << 48 | RESERVED | (tag >> 49) << 32
+}
+
+fn is_reserved(value: u64) -> bool {
+    value != EMPTY && seen_at(value) == 0
 }
 
 fn check(tag: u64, node: u16, seen: u32) -> u64 {

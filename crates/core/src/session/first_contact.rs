@@ -40,10 +40,9 @@ impl Session {
         }
     }
 
-    /// Whether the node has had the time in which one that is broken would have ended.
-    pub(super) fn paused_enough(&self, now: Moment) -> bool {
-        self.cluster
-            .as_ref()
-            .is_none_or(|cluster| now >= self.attempt_at.after(cluster.limits.first_contact_pause))
+    /// Until when the node has to stay: that long one that is broken would not.
+    pub(super) fn pause_ends(&self) -> Option<Moment> {
+        let cluster = self.cluster.as_ref().filter(|_| self.careful)?;
+        Some(self.attempt_at.after(cluster.limits.first_contact_pause))
     }
 }

@@ -191,9 +191,9 @@ fn a_plan_knows_homes_among_its_own_nodes() {
     };
     let (old, new) = (plan(&[10, 11, 12]), plan(&[12, 10]));
     let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
-    old.remember(address("192.0.2.7"), 2, NOW);
-    old.remember(address("2001:db8:0:1::7"), 1, NOW);
-    old.remember(address("192.0.3.7"), 9, NOW);
+    old.settle(address("192.0.2.7"), 2, NOW, |_| true);
+    old.settle(address("2001:db8:0:1::7"), 1, NOW, |_| true);
+    old.settle(address("192.0.3.7"), 9, NOW, |_| true);
     assert_eq!(old.home(address("192.0.2.99"), NOW), Some(2), "the same /24");
     assert_eq!(new.home(address("::ffff:192.0.2.99"), NOW), Some(0), "the node's new place");
     assert_eq!(old.home(address("2001:db8:0:1:ffff::"), NOW), Some(1), "the same /64");
@@ -224,6 +224,6 @@ fn a_node_without_a_number_is_nobodys_home() {
         ids: [NO_ID, NO_ID].into(),
     };
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    affinity.remember(client, 1, NOW);
+    affinity.settle(client, 1, NOW, |_| true);
     assert_eq!(affinity.home(client, NOW), None, "not even the first that has none either");
 }

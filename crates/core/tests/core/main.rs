@@ -10,6 +10,7 @@ mod golden;
 mod hash;
 mod homes;
 mod model;
+mod one_home;
 mod pace;
 mod pinned;
 mod policies;

@@ -33,7 +33,7 @@ fn the_node_is_given_whatever_policy_affinity_and_health_say() {
         cluster.nodes[2].max_sessions = 1;
     });
     let affinity = stage.cluster.affinity.as_ref().expect("as set");
-    affinity.remember(IpAddr::from(CLIENT), 0, stage.at().unix_now);
+    affinity.settle(IpAddr::from(CLIENT), 0, stage.at().unix_now, |_| true);
     stage.cluster.nodes[2].state.mark_down(Moment(u64::MAX));
     for _ in 0..3 {
         let played = open_at(&stage, 2);
