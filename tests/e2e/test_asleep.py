@@ -32,7 +32,8 @@ def asleep(command: Command) -> Iterator[None]:
 
 
 def _stopped(command: Command) -> bool:
-    stats = [task.joinpath("stat").read_text() for task in Path(f"/proc/{command.child.pid}/task").iterdir()]
+    processes = [Path(f"/proc/{pid}/task") for pid in command.processes()]
+    stats = [task.joinpath("stat").read_text() for tasks in processes for task in tasks.iterdir()]
     return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 

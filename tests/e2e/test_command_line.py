@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from peers.process import wait_until
 from protobalance.control.answers import Explanation, SessionList, Status
 
 PROGRAM = [sys.executable, "-m", "protobalance"]
@@ -56,13 +57,23 @@ def echo() -> Iterator[int]:
 def balancer(admin: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A running balancer and its ready line."""
     with subprocess.Popen(
-        [*PROGRAM, *words, "--socket", str(admin)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAM, *words, "--socket", str(admin)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline()
         finally:
-            process.kill()
+            kill(process)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """The keeper and its balancer."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def command(admin: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -175,9 +186,9 @@ def test_a_port_in_use_is_refused_in_words(tmp_path: Path) -> None:
 def test_a_killed_balancers_socket_is_no_obstacle(tmp_path: Path, file: Path) -> None:
     admin = tmp_path / "admin.sock"
     with balancer(admin, "run", str(file)) as (process, _):
-        os.kill(process.pid, signal.SIGKILL)
+        kill(process)
         process.wait(PATIENCE)
     assert admin.exists()
-    assert "no balancer is running" in command(admin, "status").stderr
+    wait_until(lambda: "no balancer is running" in command(admin, "status").stderr, "nobody answers there")
     with balancer(admin, "run", str(file)):
         assert command(admin, "status").returncode == 0

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from signal import SIGHUP, SIGTERM, SIGUSR1
+from signal import SIGHUP, SIGKILL, SIGTERM, SIGUSR1
 
 import pytest
 
@@ -189,7 +189,7 @@ def test_start_up_is_measured(tmp_path: Path, record_property: Callable[[str, ob
                 ready = time.monotonic() - begin
                 resident = command.resident() / 1e6
             finally:
-                command.child.kill()
+                command.signal(SIGKILL)
     report = f"accepting after {accepting:.3f} s, ready after {ready:.3f} s, {resident:.1f} MB resident"
     record_property("start-up", report)
     print(report)  # noqa: T201 - shown with -s

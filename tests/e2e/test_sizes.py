@@ -119,8 +119,9 @@ def test_descriptors_that_run_out_below_the_limit_are_waited_out_too(tmp_path: P
         ExitStack() as stack,
     ):
         address = command.address()
-        _, hard = before = resource.prlimit(command.child.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(command.child.pid, resource.RLIMIT_NOFILE, (3, hard))
+        balancer = command.balancer()
+        _, hard = before = resource.prlimit(balancer, resource.RLIMIT_NOFILE)
+        resource.prlimit(balancer, resource.RLIMIT_NOFILE, (3, hard))
         clients = [
             stack.enter_context(socket.create_connection(address, timeout=PATIENCE)) for _ in range(50)
         ]
@@ -129,7 +130,7 @@ def test_descriptors_that_run_out_below_the_limit_are_waited_out_too(tmp_path: P
         # Not for timing: a spin needs time to show itself.
         time.sleep(1.0)
         assert command.cpu_seconds() - used < 0.5
-        resource.prlimit(command.child.pid, resource.RLIMIT_NOFILE, before)
+        resource.prlimit(balancer, resource.RLIMIT_NOFILE, before)
         assert {client.recv(2) for client in clients} == {b"n\n"}
         wait_until(lambda: command.status().limits == [], "the shortage is over")
         (node,) = command.status().clusters[0].nodes

@@ -20,6 +20,7 @@ from protobalance.control.answers import (
     SessionList,
     SessionLogCounts,
     Status,
+    UpgradeResult,
     WorkerCounts,
 )
 from protobalance.control.refusal import unknown
@@ -181,6 +182,15 @@ class FakeSupervisor:
             return RedirectChange(3 + self.changes, listener, cluster or "web", "web", [])
 
         return self._transactions.once(transaction, request, carry_out)
+
+    def upgrade(self, grace: float | None, transaction: str | None) -> UpgradeResult:
+        self._asked("upgrade", grace)
+
+        def carry_out() -> UpgradeResult:
+            self.changes += 1
+            return UpgradeResult("0.1.0", "0.2.0", 4711, 4712, 2, grace)
+
+        return self._transactions.once(transaction, ("upgrade", grace), carry_out)
 
     def as_supervisor(self) -> Supervisor:
         """Itself, where the type is asked for."""

@@ -1,5 +1,6 @@
 """The admin socket: one path, one owner. It is never taken from a balancer that answers on it, and
-only its user may connect to it from the moment it exists.
+only its user may connect to it from the moment it exists. A keeper keeps it from one balancer to the next, so
+that whoever asks meanwhile waits instead of finding nobody.
 """
 
 from __future__ import annotations
@@ -14,21 +15,44 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from protobalance.control.refusal import Refused
+from protobalance.keeper import ALONE, Backing
 
+KEPT = "admin"
 BACKLOG = 64
 LOCK_TRIES, LOCK_PAUSE = 20, 0.05  # one second in all
 PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path, without the final zero (unix(7))
 
 
 @contextlib.contextmanager
-def claimed(path: Path) -> Iterator[socket.socket]:
-    """A listening socket at `path`, removed again at the end if it is still ours."""
-    with _claim(path) as listening:
+def claimed(path: Path, backing: Backing = ALONE) -> Iterator[socket.socket]:
+    """A listening socket at `path`, removed again at the end if it is still ours and nobody's after us."""
+    name = kept_name(path)
+    with _left(path, backing.take(name)) or _claim(path) as listening:
         made = path.lstat()
+        backing.hold({name: listening.fileno()})
+        backing.drop(held for held in backing.held if held.startswith(KEPT) and held != name)
         try:
             yield listening
         finally:
-            _remove_if_same(path, made)
+            if name not in backing.heirs_names:
+                backing.drop([name])
+                _remove_if_same(path, made)
+
+
+def kept_name(path: Path) -> str:
+    """What a keeper knows the socket by."""
+    return f"{KEPT} {path}"
+
+
+def _left(path: Path, descriptor: int | None) -> socket.socket | None:
+    """The socket that was left to us, if its path still leads to a socket."""
+    if descriptor is None:
+        return None
+    listening = socket.socket(fileno=descriptor)
+    if path.is_socket():
+        return listening
+    listening.close()
+    return None
 
 
 def _remove_if_same(path: Path, made: os.stat_result) -> None:

@@ -14,9 +14,9 @@ from protobalance.api.operations import (
     sessions,
     set_node,
     status,
+    upgrade,
 )
 
-OPERATIONS: tuple[AnyOperation, ...] = tuple(
-    module.OPERATION
-    for module in (status, sessions, explain, history, check, plan, apply, set_node, redirect, schema)
-)
+QUESTIONS = (status, sessions, explain, history, check, plan)
+CHANGES = (apply, set_node, redirect, upgrade)
+OPERATIONS: tuple[AnyOperation, ...] = tuple(module.OPERATION for module in (*QUESTIONS, *CHANGES, schema))

@@ -15,6 +15,7 @@ import uvicorn
 
 from protobalance.api import rest
 from protobalance.api.admin_socket import claimed
+from protobalance.keeper import ALONE, Backing
 
 if TYPE_CHECKING:
     from protobalance.control.supervisor import Supervisor
@@ -43,9 +44,9 @@ class _GuestServer(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serve(supervisor: Supervisor, socket_path: Path) -> AsyncIterator[None]:
+async def serve(supervisor: Supervisor, socket_path: Path, backing: Backing = ALONE) -> AsyncIterator[None]:
     """Answers on `socket_path` while the context is open. Raises `Refused` if the path cannot be had."""
-    with claimed(socket_path) as listening:
+    with claimed(socket_path, backing) as listening:
         server = _GuestServer(
             uvicorn.Config(
                 rest.application(supervisor),

@@ -4,42 +4,82 @@ plane does not need; the admin interface comes once traffic flows.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 import protobalance
-from protobalance.api.admin_socket import refuse_if_taken
+from protobalance import config as configuration
+from protobalance.api.admin_socket import kept_name, refuse_if_taken
 from protobalance.api.socket_path import chosen_socket
 from protobalance.cli.failure import CommandFailed
 from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import Config, ConfigError
 from protobalance.control import answers_of_config, lifecycle
-from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, start_engine
+from protobalance.control.bequest import MANAGER
+from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, load_engine, start_engine
+from protobalance.control.operator_log import to_stream
 from protobalance.control.running import Surroundings
+from protobalance.control.systemd import Notifier, take_listen_fds
+from protobalance.keeper import ALONE, Backing
+from protobalance.keeper.keeper import keep
 
 
-def serve(origin: Path | Config, socket: Path | None, workers: int) -> int:
+def serve(origin: Path | Config, socket: Path | None, workers: int, backing: Backing = ALONE) -> int:
     """Runs until a signal ends it; the exit code. `workers` 0: what the configuration says."""
     try:
         lifecycle.serve(
             origin,
-            socket_path=lambda config: _free_socket(socket, config.admin.socket),
+            socket_path=lambda config: _free_socket(socket, config.admin.socket, backing),
             announce=_announce,
-            load_admin=_load_admin,
+            load_admin=lambda: _load_admin(backing),
             surroundings=Surroundings(start_engine=_with_workers(workers)),
+            backing=backing,
         )
     except ConfigError as error:
-        problems = [answers_of_config.problem(problem) for problem in error.problems]
-        raise CommandFailed("the configuration is refused:", *problem_lines(problems)) from None
+        raise _refused(error) from None
     return 0
 
 
-def _free_socket(given: Path | None, configured: str | None) -> Path:
+def serve_kept(origin: Path, socket: Path | None, workers: int) -> int:
+    """The same under a keeper, which this process becomes. What is imported by now, no balancer imports."""
+    load_engine()
+    notifier = Notifier()
+    inherited = {f"{MANAGER} {number}": descriptor for number, descriptor in enumerate(take_listen_fds())}
+    kept = keep(to_stream(), lambda states: notifier.tell(**states), inherited)
+    if isinstance(kept, int):
+        return kept
+    try:
+        return serve(origin, socket, workers, kept)
+    except BaseException as error:
+        kept.failed(str(error))
+        raise
+
+
+def rehearse(origin: Path) -> int:
+    """Whether this program would start with the file; nothing is started."""
+    load_engine()
+    _load_admin(ALONE)
+    try:
+        configuration.load(origin)
+    except ConfigError as error:
+        raise _refused(error) from None
+    print(f"protobalance {protobalance.__version__} would start with {origin}")
+    return 0
+
+
+def _refused(error: ConfigError) -> CommandFailed:
+    problems = [answers_of_config.problem(problem) for problem in error.problems]
+    return CommandFailed("the configuration is refused:", *problem_lines(problems))
+
+
+def _free_socket(given: Path | None, configured: str | None, backing: Backing) -> Path:
     """Asked before anything is bound: two balancers may share a port (`SO_REUSEPORT`), and a second one that
     gave up later would take connections with it.
     """
     path = chosen_socket(given, configured)
-    refuse_if_taken(path)
+    if kept_name(path) not in backing.held:
+        refuse_if_taken(path)
     return path
 
 
@@ -56,7 +96,7 @@ def _with_workers(wanted: int) -> EngineFactory:
     return start
 
 
-def _load_admin() -> lifecycle.Admin:
+def _load_admin(backing: Backing) -> lifecycle.Admin:
     from protobalance.api.server import serve as admin  # noqa: PLC0415 - the law of this file
 
-    return admin
+    return functools.partial(admin, backing=backing)

@@ -20,6 +20,7 @@ VERBS = {
     "status": "show listeners, clusters, nodes and what is wrong",
     "node": "change a node's state or weight, on top of the file",
     "redirect": "feed a listener from another cluster, on top of the file",
+    "upgrade": "let a new version of the program take over without losing a connection",
     "sessions": "list open sessions",
     "explain": "say why clients went where they went, and where one would go now",
     "history": "show what changed, when and by whom",

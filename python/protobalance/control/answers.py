@@ -113,9 +113,16 @@ class WorkerCounts(msgspec.Struct, frozen=True):
     accepting: int
 
 
+class Predecessor(msgspec.Struct, frozen=True):
+    """A balancer before an upgrade that still has sessions."""
+
+    pid: int
+    version: str
+
+
 class Status(msgspec.Struct, frozen=True):
     version: str
-    pid: int
+    pid: int  # of the process to signal: the keeper, if there is one
     uptime_ms: int
     generation: int
     draining: bool
@@ -133,6 +140,8 @@ class Status(msgspec.Struct, frozen=True):
     limits: list[Limit]
     session_log: SessionLogCounts
     warnings: list[str]
+    balancer_pid: int = 0
+    predecessors: list[Predecessor] = []
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -211,6 +220,19 @@ class RedirectChange(msgspec.Struct, frozen=True):
     cluster: str
     file_cluster: str
     warnings: list[str]
+    transaction: str = ""
+    replayed: bool = False
+
+
+class UpgradeResult(msgspec.Struct, frozen=True):
+    """The answer to `upgrade`: another process serves now, this one ends with its sessions."""
+
+    version_before: str
+    version: str
+    balancer_pid_before: int
+    balancer_pid: int
+    sessions: int  # that go on in the process before
+    grace: float | None  # seconds that they may take; null: as long as they like
     transaction: str = ""
     replayed: bool = False
 

@@ -27,12 +27,18 @@ Kind = Literal[
     "address",
     "rating",
     "overrides",
+    "restart",
+    "upgrade",
+    "upgrade-failed",
+    "superseded",
     "drain",
     "stop",
 ]
 
 _LEVELS: dict[Kind, Level] = {
     "apply-failed": "error",
+    "restart": "warning",
+    "upgrade-failed": "error",
     "node-down": "warning",
     "limit-reached": "warning",
     "client-refused": "warning",
@@ -87,6 +93,10 @@ class Chronicle:
         """Call `subscriber` with each entry from now on, from whichever thread; returns how to end that."""
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
+
+    def leave_file(self) -> None:
+        """Write no file any more."""
+        self._history.leave_file()
 
     def latest(self, limit: int) -> list[HistoryEntry]:
         """The newest entries first."""

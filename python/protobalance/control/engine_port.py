@@ -132,6 +132,11 @@ class CompiledEngine:
         self._ask(self._engine.stop)
 
 
+def load_engine() -> None:
+    """Have the compiled module in this process; it starts nothing by itself."""
+    import protobalance._engine  # noqa: F401, PLC0415 - a test needs no compiled engine
+
+
 def start_engine(workers: int, max_sessions: int, handed_over: Sequence[HandedOver]) -> EnginePort:
     """Start the compiled engine."""
     from protobalance._engine import Engine, EngineError  # noqa: PLC0415 - a test needs no compiled engine

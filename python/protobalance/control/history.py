@@ -50,6 +50,10 @@ class History:
                 self._warn(f"history is kept in memory only: {self._path}: {error.strerror}")
             self._warned = True
 
+    def leave_file(self) -> None:
+        """Remember in memory only: the file is another's now."""
+        self._path = None
+
     def latest(self, limit: int) -> list[HistoryEntry]:
         """The newest first, at most `limit`."""
         newest_first = list(reversed(self._entries))

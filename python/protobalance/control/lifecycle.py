@@ -2,7 +2,7 @@
 
 The order is the law: bind and forward first, then load asyncio, and only then the admin interface. Signals:
 SIGHUP applies the file again; SIGTERM and SIGINT let sessions end within `engine.grace`, and a second one
-ends them now; SIGUSR1 opens the session log anew.
+ends them now; SIGUSR1 opens the session log anew. Where there is a keeper they come from it, as orders.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import protobalance
 from protobalance import config as configuration
 from protobalance.config import Config, ConfigError
+from protobalance.control.bequest import Bequest
 from protobalance.control.counted import plural, sessions_go
 from protobalance.control.refusal import Refused
 from protobalance.control.running import Surroundings
 from protobalance.control.supervisor import Supervisor
 from protobalance.control.systemd import Notifier, take_listen_fds
+from protobalance.keeper import ALONE, Backing
+from protobalance.keeper.messages import End, Predecessors, Reload, Reopen, Superseded
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,6 +44,7 @@ def serve(
     announce: Callable[[str], None],
     load_admin: Callable[[], Admin],
     surroundings: Surroundings | None = None,
+    backing: Backing = ALONE,
 ) -> None:
     """Run until a signal ends it. Raises `ConfigError` or `Refused` if it cannot start.
 
@@ -50,12 +55,19 @@ def serve(
     if path is not None:
         # Rating functions may stand beside the file that names them; what is installed comes first.
         sys.path.append(str(path.resolve().parent))
-    config = configuration.load(origin) if isinstance(origin, Path) else origin
+    bequest = Bequest(backing)
+    left = bequest.in_force()
+    if left is not None and backing.occasion.why == "death":
+        # Whatever the file says by now: clients wait.
+        config, source = left.config, left.source
+    else:
+        config = configuration.load(origin) if isinstance(origin, Path) else origin
+        source = str(path or "command line")
     admin_path = socket_path(config) if callable(socket_path) else socket_path
-    around = surroundings or Surroundings()
-    handed_over = [("", descriptor) for descriptor in take_listen_fds()]
-    supervisor = Supervisor(replace(around, handed_over=handed_over))
-    supervisor.start(config, str(path or "command line"), path)
+    handed_over = bequest.sockets() or [("", descriptor) for descriptor in take_listen_fds()]
+    around = replace(surroundings or Surroundings(), bequest=bequest, handed_over=handed_over)
+    supervisor = Supervisor(around)
+    supervisor.start(config, source, path, left.overrides if left else None)
     try:
         import asyncio  # noqa: PLC0415 - the law of this file
 
@@ -88,11 +100,13 @@ class _Process:
         self._socket_path = socket_path
         self._announce = announce
         self._log = surroundings.log
+        self._backing = surroundings.bequest.backing
         self._manager = Notifier()
         self._ends = 0
         self._end_asked = asyncio.Event()
         self._now_asked = asyncio.Event()
         self._reload_asked = asyncio.Event()
+        self._superseded: Superseded | None = None
 
     async def run(self, load_admin: Callable[[], Admin]) -> None:
         import asyncio  # noqa: PLC0415 - the law of this file
@@ -100,7 +114,11 @@ class _Process:
         from protobalance.control.background import Background  # noqa: PLC0415 - the same
 
         loop = asyncio.get_running_loop()
-        self._listen_to_signals(loop)
+        orders = self._backing.orders_fd()
+        if orders is None:
+            self._listen_to_signals(loop)
+        else:
+            loop.add_reader(orders, self._obey, loop, orders)
         background = Background(self._supervisor)
         background.start()
         reloads = asyncio.create_task(self._reload_when_asked(), name="reload")
@@ -108,13 +126,47 @@ class _Process:
             async with load_admin()(self._supervisor, self._socket_path):
                 line = ready_line(self._supervisor, self._socket_path)
                 self._announce(line)
-                self._manager.tell(READY=1, STATUS=line)
+                self._backing.close_untaken()
+                self._backing.ready(protobalance.__version__)
+                self._tell(READY=1, STATUS=line)
+                if self._backing.occasion.why == "death":
+                    await asyncio.to_thread(self._supervisor.look_at_file)
                 await self._end_asked.wait()
-                self._manager.tell(STOPPING=1, STATUS="draining")
-                await self._drain()
+                if not self._superseded:
+                    self._tell(STOPPING=1, STATUS="draining")
+                    await self._drain(self._supervisor.running.in_force.config.engine.grace)
         finally:
             reloads.cancel()
             await background.stop()
+        if self._superseded:
+            # Whoever asks, asks the one that took over.
+            await self._drain(self._superseded.grace)
+
+    def _tell(self, **states: str | int) -> None:
+        """The service manager; it listens to its main process, which is the keeper if there is one."""
+        if not self._backing.tell({name: str(value) for name, value in states.items()}):
+            self._manager.tell(**states)
+
+    def _obey(self, loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+        orders = self._backing.take_orders()
+        for order in orders or ():
+            match order:
+                case End():
+                    self._end()
+                case Reload():
+                    self._reload_asked.set()
+                case Reopen():
+                    self._reopen()
+                case Predecessors(processes):
+                    self._backing.predecessors = processes
+                case Superseded():
+                    self._superseded = order
+                    self._end_asked.set()
+        if orders is None:
+            loop.remove_reader(descriptor)
+            self._listen_to_signals(loop)
+            said = "was killed; this process serves on, but nobody would start it again: restart it in time"
+            self._supervisor.running.chronicle.record("warning", "keeper", said)
 
     def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGTERM, self._end)
@@ -142,9 +194,9 @@ class _Process:
         while True:
             await self._reload_asked.wait()
             self._reload_asked.clear()
-            self._manager.tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+            self._tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
             outcome = await asyncio.to_thread(self._reload)
-            self._manager.tell(READY=1, STATUS=outcome)
+            self._tell(READY=1, STATUS=outcome)
 
     def _reload(self) -> str:
         try:
@@ -157,17 +209,17 @@ class _Process:
             self._log.info(f"{result.source}: nothing has changed")
         return f"generation {result.generation}"
 
-    async def _drain(self) -> None:
+    async def _drain(self, grace: float | None) -> None:
         import asyncio  # noqa: PLC0415 - the law of this file
 
-        grace = self._supervisor.running.in_force.config.engine.grace
         began = time.monotonic()
         told = began
         active = await asyncio.to_thread(self._supervisor.drain)
         if active:
-            said = f"{sessions_go(active)} on for at most {grace:g} s"
+            bound = "until they end" if grace is None else f"for at most {grace:g} s"
+            said = f"{sessions_go(active)} on {bound}"
             self._log.info(f"{said}; another signal ends {'it' if active == 1 else 'them'} now")
-        while active and not self._now_asked.is_set() and time.monotonic() - began < grace:
+        while active and not self._now_asked.is_set() and (grace is None or time.monotonic() - began < grace):
             try:
                 async with asyncio.timeout(LOOK_EVERY):
                     await self._now_asked.wait()
@@ -178,7 +230,8 @@ class _Process:
                 told = time.monotonic()
                 left = f"{plural(active, 'session')} left"
                 self._log.info(left)
-                self._manager.tell(STATUS=f"draining, {left}")
+                if not self._superseded:
+                    self._tell(STATUS=f"draining, {left}")
         if active:
             why = "asked to" if self._now_asked.is_set() else f"{grace:g} s are over"
             self._log.warning(f"ending {plural(active, 'session')}: {why}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import protobalance
 from protobalance.config import Config
+from protobalance.control.bequest import Bequest
 from protobalance.control.chronicle import Chronicle
 from protobalance.control.engine_events import EngineEvents
 from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, start_engine
@@ -17,11 +20,13 @@ from protobalance.control.in_force import InForce
 from protobalance.control.load_ratings import Rated
 from protobalance.control.names import Names, hosts_of
 from protobalance.control.operator_log import OperatorLog, to_stream
-from protobalance.control.overrides import OverridesFile, reconcile
+from protobalance.control.overrides import Overrides, OverridesFile, reconcile
 from protobalance.control.problems import Problems
 from protobalance.control.refusal import Refused
 from protobalance.control.report import Event
 from protobalance.control.state_folder import StateFolder
+from protobalance.keeper import ALONE
+from protobalance.keeper.kept import Occasion
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +38,23 @@ class Surroundings:
     names: Names = field(default_factory=Names)
     log: OperatorLog = field(default_factory=lambda: OperatorLog(to_stream()))
     clock: Callable[[], float] = time.time
+    bequest: Bequest = field(default_factory=lambda: Bequest(ALONE))
 
 
 class Running:
     """Made by starting: the engine accepts connections when this exists."""
 
-    def __init__(self, surroundings: Surroundings, config: Config, source: str) -> None:
+    def __init__(
+        self, surroundings: Surroundings, config: Config, source: str, overrides: Overrides | None = None
+    ) -> None:
         folder = None if config.engine.state_dir is None else Path(config.engine.state_dir)
+        self._bequest = surroundings.bequest
         # Before the engine wants its files there.
-        self._claim = None if folder is None else StateFolder(folder)
+        self._claim = None if folder is None else StateFolder(folder, self._bequest.lock(str(folder)))
         self.surroundings = surroundings
         self.started_with = config
         self.draining = False
+        self.superseded = False
         self.rating_problems: Problems[tuple[str, str]] = Problems()  # by cluster and source
         self._name_problems: Problems[str] = Problems()  # by host
         self._overrides_file = OverridesFile(folder)
@@ -56,12 +66,14 @@ class Running:
             surroundings.clock,
         )
         self.events = EngineEvents(self.chronicle, surroundings.clock)
-        kept, trouble = self._overrides_file.load()
+        kept, trouble = self._overrides_file.load() if overrides is None else (overrides, "")
         standing, notes = reconcile(kept, config)
         self.in_force = InForce(config, source, standing)
         surroundings.names.resolve_missing(hosts_of(config))
         try:
             self.engine = self._started(config)
+            self._bequest.leave_lock(str(folder), self._claim.descriptor if self._claim else None)
+            self._bequest.leave(self.in_force, self.engine.listening_sockets())
         except BaseException:
             self._release()
             raise
@@ -103,10 +115,11 @@ class Running:
         names = self.surroundings.names
         names.resolve_missing(hosts_of(after.config))
         with self._applying:
-            self._refuse_while_draining()
+            self.refuse_while_draining()
             generation = self.engine.apply(after.plan(names))
             before, self.in_force = self.in_force, after
             self.chronicle.generation = generation
+            self._bequest.leave(after, self.engine.listening_sockets())
         names.forget(except_for=hosts_of(after.config))
         self._name_problems.keep(hosts_of(after.config))
         self.tell_of_names()
@@ -122,7 +135,7 @@ class Running:
         try:
             # Under the lock, or a plan read before another change would undo it.
             with self._applying:
-                self._refuse_while_draining()
+                self.refuse_while_draining()
                 self.chronicle.generation = self.engine.apply(self.in_force.plan(names))
         except Refused as refusal:
             self.chronicle.record("warning", "names", f"new addresses are not in use: {refusal}")
@@ -146,12 +159,28 @@ class Running:
         with self._applying:
             first, self.draining = not self.draining, True
             if first:
+                # Ours are the last descriptors then: who is in a queue by now is taken in as they close.
+                self._bequest.leave_no_listener()
                 self.engine.drain()
         if first:
             self.chronicle.record("drain", "", "the listeners are closed, sessions go on")
         return self.engine.snapshot().active
 
-    def _refuse_while_draining(self) -> None:
+    def supersede(self) -> None:
+        """Accept nobody any more, for another process does, with the same sockets and the same state folder:
+        nothing is written there any more. Idempotent.
+        """
+        with self._applying:
+            first, self.superseded = not self.superseded, True
+            self.draining = True
+            if first:
+                self.chronicle.leave_file()
+                self.engine.drain()
+        if first:
+            self.chronicle.record("superseded", "", "another process accepts now, the sessions here go on")
+
+    def refuse_while_draining(self) -> None:
+        """No change while the balancer ends."""
         if self.draining:
             # A plan would open the listeners again.
             raise Refused("stopped", "the balancer is draining", "", "start it again to change it")
@@ -173,9 +202,22 @@ class Running:
             summary = f"{source}: {outcome.message or 'rates again'}"
             self.chronicle.record("rating", f"load rating of {cluster}", summary, by="load rating")
 
+    def _tell_of_start(self, occasion: Occasion, source: str) -> None:
+        tell, before = self.chronicle.record, occasion.before
+        match occasion.why:
+            case "death":
+                said = f"the balancer before {occasion.how}; this one goes on with what was in force"
+                tell("restart", "", f"{said}: {source}", by="keeper")
+            case "upgrade":
+                now = f"{protobalance.__version__} (pid {os.getpid()})"
+                said = f"from {before.version} (pid {before.pid}) to {now}"
+                tell("upgrade", "", said, by=occasion.by, transaction=occasion.transaction)
+            case _:
+                tell("start", "", f"started with {source}", by="start")
+
     def _tell_of_overrides(self, trouble: str, notes: tuple[str, ...]) -> None:
         source = self.in_force.source
-        self.chronicle.record("start", "", f"started with {source}", by="start")
+        self._tell_of_start(self._bequest.backing.occasion, source)
         if trouble:
             self.chronicle.record("overrides", "overrides", trouble, by="start")
         if notes:

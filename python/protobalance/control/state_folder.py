@@ -1,4 +1,7 @@
-"""The state folder belongs to one balancer at a time: two would write over each other's overrides."""
+"""The state folder belongs to one balancer at a time: two would write over each other's overrides.
+
+The lock is on an open file, not on a process: whoever is handed the descriptor has the folder.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,18 @@ LOCK_NAME = "lock"
 
 
 class StateFolder:
-    """A claim on a folder, made if it is missing. It ends with `release`, or with the process, however
-    that ends.
+    """A claim on a folder, made if it is missing. It ends when all who have its descriptor have released it
+    or ended. `left`: that descriptor, if somebody who had the folder left it to us.
 
     A folder that cannot be made or written is no obstacle: whoever cannot keep something there says so.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, left: int | None = None) -> None:
         self.path = path
-        self._lock: int | None = None
+        self._lock = left
+        if left is not None and _is_open_at(left, path / LOCK_NAME):
+            return
+        self.release()
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -34,8 +40,21 @@ class StateFolder:
                 "conflict", f"{path} is in use by another balancer", "engine.state_dir", "give each its own"
             ) from None
 
+    @property
+    def descriptor(self) -> int | None:
+        """What the claim hangs on; None where nothing can be written."""
+        return self._lock
+
     def release(self) -> None:
-        """Let another balancer have it. Idempotent."""
+        """Let it go. Idempotent."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _is_open_at(descriptor: int, path: Path) -> bool:
+    """Whether the lock is still that of the folder, which may have been made anew."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False

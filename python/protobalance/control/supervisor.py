@@ -30,19 +30,23 @@ from protobalance.control.answers import (
     NodeChange,
     OverrideNote,
     PlanResult,
+    Predecessor,
     RedirectChange,
     SessionList,
     SessionLogCounts,
     Status,
+    UpgradeResult,
 )
 from protobalance.control.answers_of_config import differences, problem, said
 from protobalance.control.chronicle import Subscriber
 from protobalance.control.counted import plural
 from protobalance.control.impact import impact
 from protobalance.control.in_force import InForce
+from protobalance.control.overrides import Overrides
 from protobalance.control.refusal import Refused
 from protobalance.control.running import Running, Surroundings
 from protobalance.control.transactions import Transactions
+from protobalance.keeper.messages import Declined
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,20 @@ class Supervisor:
 
     # From start to stop.
 
-    def start(self, config: Config, source: str = "program", path: Path | None = None) -> None:
-        """Bind and forward. `path` is the file that `plan` and `apply` read again. Raises `Refused`."""
+    def start(
+        self,
+        config: Config,
+        source: str = "program",
+        path: Path | None = None,
+        overrides: Overrides | None = None,
+    ) -> None:
+        """Bind and forward. `path` is the file that `plan` and `apply` read again; `overrides` those to begin
+        with, if not the state folder's. Raises `Refused`.
+        """
         if self._running is not None:
             raise Refused("conflict", "it is running already", "", "stop it first")
         self._path = path
-        self._running = Running(self._surroundings, config, source)
+        self._running = Running(self._surroundings, config, source, overrides)
 
     @property
     def running(self) -> Running:
@@ -121,9 +133,12 @@ class Supervisor:
         running = self.running
         running.take_events()
         snapshot, in_force, events = running.engine.snapshot(), running.in_force, running.events
+        backing = self._surroundings.bequest.backing
         return Status(
             version=protobalance.__version__,
-            pid=os.getpid(),
+            pid=backing.keeper_pid or os.getpid(),
+            balancer_pid=os.getpid(),
+            predecessors=[Predecessor(each.pid, each.version) for each in backing.predecessors],
             uptime_ms=snapshot.uptime_ms,
             generation=snapshot.generation,
             draining=running.draining,
@@ -307,6 +322,49 @@ class Supervisor:
 
         with self._changing:
             return self._transactions.once(transaction, ("redirect", listener, cluster), carry_out)
+
+    def upgrade(
+        self, grace: float | None = None, transaction: str | None = None, *, by: str = "api"
+    ) -> UpgradeResult:
+        """Let the program as it now is on disk take over; sessions stay here, for `grace` seconds at most.
+
+        Raises `Refused` if it would not start, or did not: then nothing has changed.
+        """
+
+        def carry_out() -> UpgradeResult:
+            running, backing = self.running, self._surroundings.bequest.backing
+            running.refuse_while_draining()
+            outcome = backing.upgrade(grace, by, transaction or "")
+            if isinstance(outcome, Declined):
+                details = tuple(outcome.reason.splitlines())
+                running.chronicle.record("upgrade-failed", "", "not upgraded", by=by, details=details)
+                raise Refused("conflict", f"not upgraded, nothing has changed: {outcome.reason}", "", "")
+            running.supersede()
+            return UpgradeResult(
+                version_before=protobalance.__version__,
+                version=outcome.version,
+                balancer_pid_before=os.getpid(),
+                balancer_pid=outcome.pid,
+                sessions=running.engine.snapshot().active,
+                grace=grace,
+            )
+
+        with self._changing:
+            return self._transactions.once(transaction, ("upgrade", grace), carry_out)
+
+    def look_at_file(self) -> None:
+        """Tell if the file is not what is in force, as after a restart that did not read it."""
+        running = self.running
+        if self._path is None:
+            return
+        try:
+            said = [each.path for each in self.plan().changes]
+            summary = "says something else than what is in force; `protobalance apply` puts it in force"
+        except ConfigError as error:
+            said = [str(found) for found in error.problems]
+            summary = "is refused; what was in force before stays"
+        if said:
+            running.chronicle.record("warning", str(self._path), summary, by="keeper", details=tuple(said))
 
     def _wished(self, text: str | None, source: str) -> tuple[Config, str]:
         if text is not None:

@@ -20,6 +20,7 @@ DOCUMENT = openapi.document(OPERATIONS)
 INPUTS: dict[str, dict[str, Any]] = {
     "set_node": {"cluster": "web", "node": "a", "admin_state": "offline"},
     "redirect": {"listener": "web", "cluster": "green"},
+    "upgrade": {"grace": 60},
     "apply": {"text": SOUND},
     "plan": {"text": SOUND},
     "check": {"text": SOUND},
@@ -45,7 +46,7 @@ def test_every_operation_file_is_registered_under_its_name() -> None:
 
 def test_what_changes_something_takes_a_transaction_and_is_no_get() -> None:
     changing = {operation.name for operation in OPERATIONS if operation.mutating}
-    assert changing == {"apply", "set_node", "redirect"}
+    assert changing == {"apply", "set_node", "redirect", "upgrade"}
     for operation in OPERATIONS:
         assert operation.mutating == ("transaction" in operation.input.__struct_fields__)
         assert not (operation.mutating and operation.method == "GET")

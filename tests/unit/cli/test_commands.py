@@ -22,6 +22,7 @@ from protobalance.api.operations import (
     sessions,
     set_node,
     status,
+    upgrade,
 )
 from protobalance.cli import main, parser
 from protobalance.control.answers import CheckResult
@@ -33,6 +34,7 @@ ASKING: list[tuple[list[str], AnyOperation]] = [
     (["history", "--limit", "3"], history.OPERATION),
     (["node", "set", "web/a", "draining"], set_node.OPERATION),
     (["redirect", "web", "green"], redirect.OPERATION),
+    (["upgrade", "--grace", "10m"], upgrade.OPERATION),
 ]
 
 
@@ -75,6 +77,8 @@ def test_json_is_the_operations_answer(
             ["draining (file: available)", "weight 3 (file: 1)"],
         ),
         (["redirect", "web", "green"], ["feeds cluster green (the file says web)"]),
+        (["upgrade"], ["from 0.1.0 (pid 4711) to 0.2.0 (pid 4712)", "2 sessions go on in pid 4711, until"]),
+        (["upgrade", "--grace", "90s"], ["for at most 90 s"]),
         (["redirect", "web", "--clear"], ["feeds cluster web (as in the file)"]),
     ],
     ids=lambda value: value[0],
@@ -121,6 +125,7 @@ def test_node_set_asks_for_what_was_said(rig: Rig, words: list[str], call: tuple
         ["node", "set", "web/a", "weight=1", "weight=2"],
         ["node", "set", "web/a", "draining", "--clear"],
         ["redirect", "web"],
+        ["upgrade", "--grace", "10"],
         ["redirect", "web", "green", "--clear"],
         ["sessions", "--limit", "0"],
         ["check"],

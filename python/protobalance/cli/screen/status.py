@@ -39,11 +39,16 @@ def _summary(status: Status, ink: Ink) -> str:
     state = ink.yellow("draining") if status.draining else ink.green("running")
     words = [
         f"{ink.bold('protobalance')} {status.version} {state}",
-        f"pid {status.pid}, up {span(status.uptime_ms)}",
+        f"{_pids(status)}, up {span(status.uptime_ms)}",
         f"{plural(status.active, 'session')} of {status.max_sessions}",
         f"generation {status.generation} of {harmless(status.source)} ({status.digest})",
     ]
     return "; ".join(words)
+
+
+def _pids(status: Status) -> str:
+    kept = status.balancer_pid not in (0, status.pid)
+    return f"pid {status.pid}, balancer {status.balancer_pid}" if kept else f"pid {status.pid}"
 
 
 def _troubles(status: Status, ink: Ink) -> list[str]:
@@ -59,6 +64,10 @@ def _troubles(status: Status, ink: Ink) -> list[str]:
     troubles += [
         ink.yellow(harmless(f"! {problem.cluster}/{problem.node}: name {problem.host}: {problem.message}"))
         for problem in status.name_problems
+    ]
+    troubles += [
+        f"  predecessor {harmless(before.version)} (pid {before.pid}) is ending with its sessions"
+        for before in status.predecessors
     ]
     if status.session_log.dropped:
         troubles.append(ink.yellow(f"! session log: {plural(status.session_log.dropped, 'record')} dropped"))

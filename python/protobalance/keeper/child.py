@@ -1,0 +1,112 @@
+"""One balancer as its keeper knows it, and how it comes to be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from protobalance.keeper.estate import Estate
+from protobalance.keeper.kept import Kept, Occasion
+from protobalance.keeper.messages import Answer, Channel, Order, Process, Request, pair
+
+WATCHED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
+OOM_SCORE, NEVER = Path("/proc/self/oom_score_adj"), -1000  # OOM_SCORE_ADJ_MIN
+
+
+@dataclass(eq=False)
+class Child:
+    """A balancer process. Its `estate` is what is kept for it."""
+
+    pid: int
+    requests: Channel[Request]
+    orders: Channel[Order]
+    estate: Estate
+    version: str = ""  # known once it is ready
+    failure: str = ""
+    deaf: bool = False  # it has closed its end
+    began: float = 0.0  # in the clock of `time.monotonic`
+
+    @property
+    def process(self) -> Process:
+        return Process(self.pid, self.version)
+
+
+@dataclass(frozen=True)
+class Born:
+    """What a fork returns: the child in the parent, the balancer's end in the child."""
+
+    child: Child | None = None
+    kept: Kept | None = None
+
+
+def fork(
+    estate: Estate, occasion: Occasion, predecessors: list[Process], in_child: Callable[[], None]
+) -> Born:
+    """Fork a balancer. `in_child` lets go of what is the keeper's alone."""
+    our_requests, their_requests = pair()
+    our_orders, their_orders = pair()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with signals_blocked():
+        pid = os.fork()
+        if pid == 0:
+            _take_no_signals()
+            in_child()
+            our_requests.close()
+            our_orders.close()
+    if pid == 0:
+        their_orders.setblocking(False)  # noqa: FBT003 - its signature
+        requests: Channel[Answer] = Channel(their_requests, Answer)
+        orders: Channel[Order] = Channel(their_orders, Order)
+        return Born(kept=Kept(requests, orders, estate.surrender(), occasion, predecessors))
+    their_requests.close()
+    their_orders.close()
+    for end in (our_requests, our_orders):
+        end.setblocking(False)  # noqa: FBT003 - its signature
+    asked: Channel[Request] = Channel(our_requests, Request)
+    told: Channel[Order] = Channel(our_orders, Order)
+    return Born(child=Child(pid, asked, told, estate, began=time.monotonic()))
+
+
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """None of the keeper's signals is delivered meanwhile."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _take_no_signals() -> None:
+    """A terminal or a service manager that signals every process means it once: the keeper passes it on.
+
+    Handled and not ignored, since a program that we execute would inherit that.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in WATCHED - {signal.SIGCHLD}:
+        signal.signal(number, lambda *_: None)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def spare_from_oom_killer() -> int:
+    """Let the kernel take a balancer rather than its keeper, whose end would free nothing; by how much that
+    was lowered. Without the right to say so the kernel decides by size, which comes to the same.
+    """
+    with suppress(OSError, ValueError):
+        usual = int(OOM_SCORE.read_text())
+        OOM_SCORE.write_text(str(NEVER))
+        return usual - NEVER
+    return 0
+
+
+def raise_oom_score(by: int) -> None:
+    """In a child: as the keeper was before it was spared."""
+    with suppress(OSError, ValueError):
+        OOM_SCORE.write_text(str(int(OOM_SCORE.read_text()) + by))

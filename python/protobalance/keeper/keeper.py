@@ -1,0 +1,344 @@
+"""The parent process: it holds the estate, passes signals on, and sees to it that there is a balancer.
+
+The law: it waits, and for nothing but its signals, its children's messages and the time of the next start.
+It opens nothing, reads no configuration, and never touches a connection. Whatever ends a balancer that nobody
+asked to end is followed by another one; only one that refuses its first start is not.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Literal
+
+import msgspec
+
+from protobalance.keeper import deaths, upgrade
+from protobalance.keeper.backoff import Backoff
+from protobalance.keeper.child import WATCHED, Child, fork, raise_oom_score, spare_from_oom_killer
+from protobalance.keeper.estate import Estate
+from protobalance.keeper.kept import Kept, Occasion
+from protobalance.keeper.messages import (
+    Channel,
+    Declined,
+    Done,
+    Drop,
+    End,
+    Failed,
+    Hold,
+    Order,
+    Predecessors,
+    Ready,
+    Reload,
+    Reopen,
+    Request,
+    Superseded,
+    Tell,
+    Upgrade,
+    Upgraded,
+    close_all,
+)
+
+Log = Callable[[Literal["info", "warning", "error"], str], None]
+Manager = Callable[[Mapping[str, str]], None]
+
+_ORDERS: dict[int, Order] = {
+    signal.SIGTERM: End(),
+    signal.SIGINT: End(),
+    signal.SIGHUP: Reload(),
+    signal.SIGUSR1: Reopen(),
+}
+
+
+def keep(log: Log, manager: Manager, inherited: Mapping[str, int]) -> Kept | int:
+    """Keep a balancer: its end in each process that is to be one; in the keeper, the exit code of the last.
+
+    To be called before any thread exists. `inherited`: descriptors that the first one finds in its estate.
+    """
+    state = upgrade.resumed()
+    keeper = Keeper(log, manager)
+    outcome = keeper.begin(Estate(inherited)) if state is None else keeper.resume(state)
+    return keeper.run() if outcome is None else outcome
+
+
+class Keeper:
+    """What is known of the children, and what is to be done next."""
+
+    def __init__(self, log: Log, manager: Manager) -> None:
+        self._log = log
+        self._manager = manager
+        self._current: Child | None = None
+        self._heir: Child | None = None
+        self._predecessors: list[Child] = []
+        self._rehearsal: upgrade.Rehearsal | None = None
+        self._upgrade: Upgrade | None = None
+        self._backoff = Backoff()
+        self._again: tuple[float, Estate, str] | None = None  # when the next one is due
+        self._served = False
+        self._spared = 0
+        self._ending = False
+        self._exit_code = 0
+        self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def begin(self, estate: Estate) -> Kept | None:
+        """Start the first balancer; its end in the child."""
+        self._spared = spare_from_oom_killer()
+        self._listen()
+        # What is shared with the balancer stays shared: the collector does not write to it.
+        gc.collect()
+        gc.freeze()
+        return self._start(estate, Occasion())
+
+    def resume(self, state: upgrade.State) -> Kept | None:
+        """Go on as the program before did, and start an heir; its end in the child."""
+        self._current = _known(state.current)
+        self._predecessors = [_known(child) for child in state.predecessors]
+        self._upgrade, self._served, self._spared = state.upgrade, True, state.spared
+        self._listen()
+        gc.collect()
+        gc.freeze()
+        asked = state.upgrade
+        occasion = Occasion("upgrade", "", asked.by, asked.transaction, self._current.process)
+        return self._start(self._current.estate.copy(), occasion)
+
+    def run(self) -> Kept | int:
+        """Wait for what happens until the last child has ended."""
+        while self._current or self._heir or self._predecessors or self._again:
+            self._wait()
+            for child in self._children():
+                self._hear(child)
+            self._bury()
+            self._look_at_rehearsal()
+            self._look_at_heir()
+            if self._again and time.monotonic() >= self._again[0]:
+                _, estate, how = self._again
+                self._again = None
+                kept = self._start(estate, Occasion("death", how))
+                if kept is not None:
+                    return kept
+        return self._exit_code
+
+    # Children.
+
+    def _children(self) -> Iterator[Child]:
+        return (child for child in (self._current, self._heir, *self._predecessors) if child)
+
+    def _start(self, estate: Estate, occasion: Occasion) -> Kept | None:
+        before = [child.process for child in self._predecessors]
+        born = fork(estate, occasion, before, self._let_go)
+        if born.kept is not None:
+            return born.kept
+        if occasion.why == "upgrade":
+            self._heir = born.child
+        else:
+            self._current = born.child
+        if self._ending and born.child:
+            born.child.orders.say(End())
+        return None
+
+    def _let_go(self) -> None:
+        """In a child: nothing of the keeper's own is its."""
+        close_all([self._woken, self._wake])
+        for child in self._children():
+            child.requests.close()
+            child.orders.close()
+        raise_oom_score(self._spared)
+
+    def _bury(self) -> None:
+        for child in list(self._children()):
+            pid, status = os.waitpid(child.pid, os.WNOHANG)
+            if pid:
+                self._hear(child)  # its last words
+                child.requests.close()
+                child.orders.close()
+                self._on_end(child, status)
+
+    def _on_end(self, child: Child, status: int) -> None:
+        if child in self._predecessors:
+            self._predecessors.remove(child)
+            how = "its sessions are over" if status == 0 else deaths.words(status)
+            self._log("info" if status == 0 else "warning", f"predecessor (pid {child.pid}): {how}")
+            self._tell_of_predecessors()
+        elif child is self._heir:
+            self._heir = None
+            self._decline(child.failure or f"the new version {deaths.words(status)}")
+        elif self._ending or self._heir:
+            # With an heir on its way there is nobody left whom it would not suit.
+            self._current, self._heir, self._upgrade = self._heir, None, None
+            self._exit_code = deaths.exit_code(status)
+        elif os.WIFEXITED(status) and (status == 0 or not self._served):
+            self._current = None
+            self._exit_code = deaths.exit_code(status)
+        else:
+            self._current = None
+            self._on_death(child, deaths.words(status))
+
+    def _on_death(self, child: Child, how: str) -> None:
+        self._drop_rehearsal()
+        wait = self._backoff.after(time.monotonic() - child.began)
+        self._again = (time.monotonic() + wait, child.estate, how)
+        when = f" in {wait:g} s, since they die one after another" if wait else ""
+        said = f"the balancer (pid {child.pid}) {how}; starting it again{when}"
+        self._log("error", said)
+        self._manager({"STATUS": said})
+
+    # Messages.
+
+    def _hear(self, child: Child) -> None:
+        while not child.deaf:
+            try:
+                heard = child.requests.hear()
+            except BlockingIOError:
+                return
+            except msgspec.MsgspecError as error:
+                self._log("warning", f"pid {child.pid} said what is no message: {error}")
+                continue
+            if heard is None:
+                child.deaf = True
+            else:
+                self._obey(child, *heard)
+
+    def _obey(self, child: Child, request: Request, descriptors: list[int]) -> None:
+        match request:
+            case Hold(names) if len(names) == len(descriptors):
+                child.estate.hold(dict(zip(names, descriptors, strict=True)))
+                child.requests.say(Done())
+                return
+            case Hold():
+                child.requests.say(Declined("as many names as descriptors"))
+            case Drop(names):
+                child.estate.drop(names)
+                child.requests.say(Done())
+            case Ready(version):
+                child.version = version
+                self._served = True
+                if child is self._heir:
+                    self._succeed(child)
+            case Failed(reason):
+                child.failure = reason
+            case Tell(states):
+                if child is self._current:
+                    self._manager(states)
+            case Upgrade():
+                self._rehearse(child, request)
+        close_all(descriptors)
+
+    def _tell_of_predecessors(self) -> None:
+        if self._current:
+            self._current.orders.say(Predecessors([child.process for child in self._predecessors]))
+
+    # Upgrades.
+
+    def _rehearse(self, child: Child, asked: Upgrade) -> None:
+        if child is not self._current or self._upgrade or self._ending:
+            child.requests.say(Declined("it is ending, or another upgrade is under way"))
+            return
+        self._upgrade = asked
+        try:
+            self._rehearsal = upgrade.Rehearsal(upgrade.command())
+        except OSError as error:
+            self._decline(f"the new version cannot be executed: {error}")
+
+    def _look_at_rehearsal(self) -> None:
+        outcome = self._rehearsal.outcome() if self._rehearsal else None
+        if outcome is None or not self._current or not self._upgrade:
+            return
+        self._rehearsal = None
+        if outcome:
+            self._decline(outcome)
+            return
+        predecessors = [_numbered(child) for child in self._predecessors]
+        state = upgrade.State(
+            upgrade.FORM, _numbered(self._current), predecessors, self._upgrade, self._spared
+        )
+        try:
+            upgrade.execute(upgrade.command(), state)
+        except OSError as error:
+            self._decline(f"the new version cannot be executed: {error}")
+
+    def _look_at_heir(self) -> None:
+        if self._heir and time.monotonic() >= self._heir.began + upgrade.PATIENCE and not self._heir.failure:
+            self._heir.failure = f"the new version was not ready within {upgrade.PATIENCE:g} s"
+            os.kill(self._heir.pid, signal.SIGKILL)
+
+    def _succeed(self, heir: Child) -> None:
+        before, asked = self._current, self._upgrade
+        self._current, self._heir, self._upgrade = heir, None, None
+        if before is None or asked is None:
+            return
+        self._log(
+            "info", f"upgraded from {before.version} (pid {before.pid}) to {heir.version} (pid {heir.pid})"
+        )
+        before.estate = Estate()
+        self._predecessors.append(before)
+        before.requests.say(Upgraded(heir.pid, heir.version))
+        before.orders.say(Superseded(asked.grace, list(heir.estate)))
+        self._tell_of_predecessors()
+
+    def _decline(self, reason: str) -> None:
+        self._upgrade = None
+        self._log("error", f"not upgraded, nothing has changed: {reason}")
+        if self._current:
+            self._current.requests.say(Declined(reason))
+
+    def _drop_rehearsal(self) -> None:
+        if self._rehearsal:
+            self._rehearsal.abandon()
+        self._rehearsal = self._upgrade = None
+
+    # Signals and time.
+
+    def _listen(self) -> None:
+        for number in WATCHED:
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        upgrade.unblock(WATCHED)
+
+    def _wait(self) -> None:
+        poller = select.poll()
+        poller.register(self._woken, select.POLLIN)
+        for child in self._children():
+            if not child.deaf:
+                poller.register(child.requests, select.POLLIN)
+        poller.poll(self._patience())
+        with suppress(BlockingIOError):
+            for number in os.read(self._woken, 4096):
+                self._pass_on(number)
+
+    def _patience(self) -> float | None:
+        """Milliseconds until something is due."""
+        due = [self._again[0]] if self._again else []
+        due += [self._rehearsal.deadline] if self._rehearsal else []
+        due += [self._heir.began + upgrade.PATIENCE] if self._heir and not self._heir.failure else []
+        return 1000 * max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _pass_on(self, number: int) -> None:
+        order = _ORDERS.get(number)
+        if order is None:
+            return
+        if isinstance(order, End):
+            self._ending = True
+            self._again = None
+            if self._rehearsal:
+                self._drop_rehearsal()
+                self._decline("it is ending")
+        for child in self._children():
+            if child not in self._predecessors or isinstance(order, End | Reopen):
+                child.orders.say(order)
+
+
+def _numbered(child: Child) -> upgrade.KnownChild:
+    numbers = child.requests.fileno(), child.orders.fileno()
+    return upgrade.KnownChild(child.process, *numbers, child.estate.numbers(), child.began)
+
+
+def _known(child: upgrade.KnownChild) -> Child:
+    requests: Channel[Request] = Channel.adopted(child.requests, Request)
+    orders: Channel[Order] = Channel.adopted(child.orders, Order)
+    pid, version = child.process.pid, child.process.version
+    return Child(pid, requests, orders, Estate(child.estate), version, began=child.began)

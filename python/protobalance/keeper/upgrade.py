@@ -1,0 +1,152 @@
+"""Becoming another program: rehearse it, execute it, and find there what this one knew.
+
+The command is the one that the keeper was started with. It cannot be chosen by whoever asks for the upgrade:
+the keeper may have more rights than they.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from protobalance.keeper.child import signals_blocked
+from protobalance.keeper.messages import Process, Upgrade
+
+VARIABLE = "PROTOBALANCE_KEEPER"  # the descriptor of a `State`, for the program that we become
+REHEARSE = "--rehearse"
+PATIENCE = 60.0  # seconds for a rehearsal, and for an heir to be ready
+TOLD = 2000  # characters of what a rehearsal said that are passed on
+
+
+class KnownChild(msgspec.Struct, frozen=True):
+    """A balancer that goes on while its keeper becomes another program."""
+
+    process: Process
+    requests: int
+    orders: int
+    estate: dict[str, int]
+    began: float
+
+
+class State(msgspec.Struct, frozen=True):
+    """What a keeper knows, all descriptors as numbers."""
+
+    form: int
+    current: KnownChild
+    predecessors: list[KnownChild]
+    upgrade: Upgrade
+    spared: int
+
+
+FORM = 1
+
+
+def command() -> list[str]:
+    """How this program was started: by its script where that can be executed, so that one that has moved to
+    another interpreter is started by that.
+    """
+    original = sys.orig_argv
+    script = Path(sys.argv[0])
+    if (
+        len(original) > 1
+        and original[1] == sys.argv[0]
+        and os.access(script, os.X_OK)
+        and _has_shebang(script)
+    ):
+        return [str(script.absolute()), *sys.argv[1:]]
+    return [sys.executable, *original[1:]]
+
+
+def _has_shebang(script: Path) -> bool:
+    with script.open("rb") as file:
+        return file.read(2) == b"#!"
+
+
+class Rehearsal:
+    """The new program, asked whether it would start as we would start it."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.deadline = time.monotonic() + PATIENCE
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `outcome`
+        try:
+            self._process = subprocess.Popen(
+                [*words, REHEARSE], stdin=subprocess.DEVNULL, stdout=self._said, stderr=subprocess.STDOUT
+            )
+        except OSError:
+            self._said.close()
+            raise
+
+    def outcome(self) -> str | None:
+        """None while it goes on; then why the program would not start, empty if it would."""
+        if self._process.poll() is None:
+            if time.monotonic() < self.deadline:
+                return None
+            self.abandon()
+            return f"the new version said nothing for {PATIENCE:g} s"
+        with self._said as said:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()[-TOLD:]
+        code = self._process.returncode
+        return "" if code == 0 else f"the new version would not start (exit code {code}): {words}"
+
+    def abandon(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._said.close()
+
+
+def execute(words: list[str], state: State) -> None:
+    """Become the program; returns only by raising `OSError`, with nothing changed."""
+    numbers = [
+        number
+        for child in (state.current, *state.predecessors)
+        for number in (child.requests, child.orders, *child.estate.values())
+    ]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    memory = os.memfd_create("protobalance-keeper", 0)
+    try:
+        os.write(memory, msgspec.json.encode(state))
+        with signals_blocked():  # until the new program listens to them: a mask outlives an execve(2)
+            _inheritable(numbers, inheritable=True)
+            os.execve(words[0], words, os.environ | {VARIABLE: str(memory)})  # noqa: S606 - ourselves
+    except OSError:
+        _inheritable(numbers, inheritable=False)
+        raise
+    finally:
+        os.close(memory)
+
+
+def resumed() -> State | None:
+    """What the program that we were knew, if we were one."""
+    number = os.environ.pop(VARIABLE, "")
+    if not number:
+        return None
+    with open(int(number), "rb") as memory:  # noqa: PTH123 - a descriptor, not a path
+        memory.seek(0)
+        state = msgspec.json.decode(memory.read(), type=State)
+    if state.form != FORM:
+        raise RuntimeError(
+            f"this version cannot take over from the one that ran: form {state.form}, not {FORM}"
+        )
+    for child in (state.current, *state.predecessors):
+        _inheritable([child.requests, child.orders, *child.estate.values()], inheritable=False)
+    return state
+
+
+def _inheritable(numbers: list[int], *, inheritable: bool) -> None:
+    for number in numbers:
+        os.set_inheritable(number, inheritable)
+
+
+def unblock(numbers: frozenset[signal.Signals]) -> None:
+    """Listen again to what was blocked while the program changed."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
