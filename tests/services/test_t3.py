@@ -12,7 +12,7 @@ import pytest
 
 from peers import pbload
 from peers.example import example
-from peers.process import Address
+from peers.process import Address, workplace
 from peers.t3 import T3Client, T3Server, t3_server
 from protobalance import Balancer
 
@@ -20,7 +20,7 @@ from protobalance import Balancer
 @contextmanager
 def _serving(servers: Sequence[Address]) -> Iterator[Balancer]:
     nodes = {f"weblogic/wls{number}": address for number, address in enumerate(servers, 1)}
-    with Balancer(example("t3", nodes)) as balancer:
+    with workplace("state") as state, Balancer(example("t3", nodes, state)) as balancer:
         yield balancer
 
 
