@@ -38,7 +38,7 @@ class Engine:
         """Open sessions that match (empty matches all; node as cluster/node), the oldest first."""
     def decisions(self, listener: str, client: str, limit: int) -> bytes:
         """The last recorded decisions that match, newest first."""
-    def would_go(self, listener: str, client: str) -> bytes:
+    def would_go(self, listener: str, client: str, server_name: str) -> bytes:
         """Where a client would go now, and why; changes nothing."""
     def take_events(self) -> bytes:
         """Events since the last call: node up and down, worker lost, limits reached."""

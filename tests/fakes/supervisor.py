@@ -116,8 +116,8 @@ class FakeSupervisor:
         self._asked("sessions", listener, node, client, limit)
         return SessionList([SESSION], 2)
 
-    def explain(self, client: str, listener: str, limit: int) -> Explanation:
-        self._asked("explain", client, listener, limit)
+    def explain(self, client: str, listener: str, limit: int, *, server_name: str) -> Explanation:
+        self._asked("explain", client, listener, limit, server_name)
         return Explanation([ExplainedDecision("b refused, so a", DECISION)], [])
 
     def history(self, limit: int) -> list[HistoryEntry]:

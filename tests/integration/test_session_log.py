@@ -110,6 +110,7 @@ def test_a_record_says_all_that_is_known(tmp_path: Path) -> None:
     assert record == {
         "client": source,
         "via": None,
+        "server_name": None,
         "listener": "in",
         "cluster": "c",
         "node": "n",

@@ -28,5 +28,6 @@ pub mod pace;
 pub mod policy;
 pub mod prefix;
 pub mod rate;
+pub mod server_names;
 pub mod session;
 pub mod wire;

@@ -307,17 +307,17 @@ impl Worker {
     }
 
     /// Opens a session for a client of whom all is known that must be.
-    pub(crate) fn open(&mut self, newcomer: Newcomer) {
+    pub(crate) fn open(&mut self, mut newcomer: Newcomer) {
+        let route = newcomer.route();
         let Newcomer { socket: client, address, listener, given, admitted, learned } = newcomer;
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));
-        let route = Arc::clone(given.as_ref().map_or(&listener.route, |given| &given.route));
         let cluster = Arc::clone(&route.cluster);
         let (session, action) = match &given {
             Some(given) => Session::open_at(from, cluster, given.node, at),
             None => Session::open(from, cluster, at, &mut trace),
         };
-        let decision = self.decisions.record(at.now, address, &listener, &route, trace);
+        let decision = self.decisions.record(at.now, (address, learned.as_deref()), &listener, &route, trace);
         let pair = Pair {
             session,
             route: Some(route),

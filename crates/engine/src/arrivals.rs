@@ -1,5 +1,5 @@
-//! Connections of which something must be read before a node can be chosen: a PROXY header, for now.
-//! What a client must send first is its preface.
+//! Connections of which something must be read before a node can be chosen: a PROXY header, a TLS
+//! ClientHello. What a client must send first is its preface.
 //!
 //! What is read is only looked at (`MSG_PEEK`) until it is whole; then exactly the preface is taken,
 //! or nothing where the node is to have it too. So an arrival holds no bytes, however slowly they
@@ -8,6 +8,7 @@
 //! with one record either way (law 13).
 
 pub(crate) mod header;
+mod hello;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use protobalance_core::moment::Moment;
 use protobalance_core::session::CloseReason;
 use rustix::event::epoll;
-use rustix::io::Errno;
+use rustix::io::{Errno, ioctl_fionread};
 use rustix::net::{RecvFlags, recv};
 
 use crate::accept::canonical;
@@ -48,6 +49,8 @@ pub(crate) struct Arrival {
     arrived_at: Moment,
     /// Whether its client is still to be asked what it may have: a header was to say who that is.
     to_admit: bool,
+    /// Fewer bytes than these need no look.
+    needed: usize,
     /// The client has ended its direction: nothing follows what is there.
     ended: bool,
 }
@@ -59,6 +62,8 @@ enum Stage {
     Header { optional: bool },
     /// Nothing: a header is required, and nobody would believe this one's.
     Stranger,
+    /// A TLS ClientHello.
+    Hello,
     /// Nothing more: the session can be opened.
     Whole,
 }
@@ -93,7 +98,8 @@ impl Worker {
     pub(crate) fn arrive(&mut self, newcomer: Newcomer) {
         let stage = header::first_stage(&newcomer);
         let to_admit = header::names_client(&newcomer);
-        let mut arrival = Arrival { newcomer, stage, arrived_at: self.at.now, to_admit, ended: false };
+        let mut arrival =
+            Arrival { newcomer, stage, arrived_at: self.at.now, to_admit, needed: 0, ended: false };
         match look(&mut arrival, &mut self.buffer) {
             Look::Done => self.enter(arrival),
             Look::Refuse(reason, detail) => self.dismiss(arrival, reason, detail),
@@ -125,6 +131,9 @@ impl Worker {
         }
         let Some(arrival) = self.arrivals.table.get_mut(key) else { return };
         arrival.ended |= flags.intersects(Flags::RDHUP | Flags::HUP | Flags::ERR);
+        if too_few(arrival) {
+            return;
+        }
         match look(arrival, &mut self.buffer) {
             Look::Wait => {}
             Look::Done => self.complete(key),
@@ -232,6 +241,7 @@ impl Worker {
         SessionReport {
             client: newcomer.address.to_string(),
             via: newcomer.learned.as_ref().and_then(|learned| learned.via).map(|via| via.to_string()),
+            server_name: None,
             listener: newcomer.listener.name.to_string(),
             cluster: newcomer.listener.route.cluster.name.to_string(),
             node: String::new(),
@@ -275,12 +285,20 @@ fn look(arrival: &mut Arrival, buffer: &mut [u8]) -> Look {
         let look = match arrival.stage {
             Stage::Whole => return Look::Done,
             Stage::Header { .. } | Stage::Stranger => header::look(arrival, buffer),
+            Stage::Hello => hello::look(arrival, buffer),
         };
         match look {
             Look::Done => {}
             waits_or_refuses => return waits_or_refuses,
         }
     }
+}
+
+/// Whether so little has come that the last look's answer stands: whoever sends byte by byte is not to
+/// have all before looked at again for each.
+fn too_few(arrival: &Arrival) -> bool {
+    let waiting = || ioctl_fionread(&arrival.newcomer.socket).unwrap_or(u64::MAX);
+    !arrival.ended && arrival.needed > 0 && waiting() < arrival.needed as u64
 }
 
 /// What the client has sent so far, at most `longest` bytes of it; where there is nothing to look at, what

@@ -8,6 +8,7 @@ use protobalance_core::failover::Trace;
 use protobalance_core::moment::Moment;
 use protobalance_core::session::Attempt;
 
+use crate::newcomer::Learned;
 use crate::plan::{Listener, Route};
 use crate::report::{AttemptReport, CandidateReport, DecisionReport};
 
@@ -18,6 +19,8 @@ const CAPACITY: usize = 1024;
 struct Decision {
     at: Moment,
     client: SocketAddr,
+    /// Where it named the server it asks for.
+    learned: Option<Box<Learned>>,
     listener: Arc<Listener>,
     route: Arc<Route>,
     trace: Trace,
@@ -38,13 +41,15 @@ impl Decisions {
     pub(crate) fn record(
         &mut self,
         at: Moment,
-        client: SocketAddr,
+        (client, learned): (SocketAddr, Option<&Learned>),
         listener: &Arc<Listener>,
         route: &Arc<Route>,
         trace: Trace,
     ) -> u64 {
         let (listener, route) = (Arc::clone(listener), Arc::clone(route));
-        let decision = Decision { at, client, listener, route, trace, standing: None, failed: Vec::new() };
+        let learned = learned.filter(|learned| learned.server_name.is_some()).cloned().map(Box::new);
+        let (standing, failed) = (None, Vec::new());
+        let decision = Decision { at, client, learned, listener, route, trace, standing, failed };
         let number = self.written;
         let place = (number % CAPACITY as u64) as usize;
         match self.ring.get_mut(place) {
@@ -111,10 +116,16 @@ impl Decision {
             attempts,
             candidates: candidate_reports(&self.route, &self.trace),
             nodes: self.route.cluster.nodes.len() as u32,
+            server_name: name(self.learned.as_ref().and_then(|learned| learned.server_name.as_deref())),
+            server_pattern: name(self.learned.as_ref().and_then(|learned| learned.pattern.as_deref())),
             home,
             home_skipped,
         }
     }
+}
+
+fn name(name: Option<&str>) -> String {
+    name.unwrap_or_default().to_owned()
 }
 
 pub(crate) fn attempt_report(attempt: &Attempt) -> AttemptReport {

@@ -227,11 +227,17 @@ impl Engine {
         decisions
     }
 
-    /// Where a client would go now, and why. Changes nothing.
+    /// Where a client would go now, and why; one that asks for `server_name`, unless that is empty.
+    /// Changes nothing.
     ///
     /// # Errors
     /// If there is no such listener, or `client` is no address.
-    pub fn would_go(&self, listener: &str, client: &str) -> Result<DecisionReport, EngineError> {
+    pub fn would_go(
+        &self,
+        listener: &str,
+        client: &str,
+        server_name: &str,
+    ) -> Result<DecisionReport, EngineError> {
         let address = client.parse().map_err(|_| {
             EngineError::new(ErrorKind::Argument, "client", format!("{client:?} is no numeric address"))
         })?;
@@ -247,7 +253,9 @@ impl Engine {
         let random = self.previews.fetch_add(1, Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let at = Circumstances { now: self.shared.clock.now(), unix_now: unix_seconds(), random };
         let mut trace = Trace::empty();
-        let cluster = &listener.route.cluster;
+        let named = listener.names.find(&server_name.to_ascii_lowercase());
+        let route = named.map_or(&listener.route, |named| &named.target);
+        let cluster = &route.cluster;
         let choice = preview(cluster, canonical(address), at, &mut trace);
         let attempts: Vec<AttemptReport> = choice
             .iter()
@@ -258,7 +266,7 @@ impl Engine {
                 after_ms: 0,
             })
             .collect();
-        let (home, home_skipped) = home_report(&listener.route, &trace);
+        let (home, home_skipped) = home_report(route, &trace);
         Ok(DecisionReport {
             age_ms: 0,
             client: client.to_owned(),
@@ -267,8 +275,10 @@ impl Engine {
             policy: cluster.policy.name().to_owned(),
             node: attempts.first().map(|attempt| attempt.node.clone()).unwrap_or_default(),
             attempts,
-            candidates: candidate_reports(&listener.route, &trace),
+            candidates: candidate_reports(route, &trace),
             nodes: cluster.nodes.len() as u32,
+            server_name: server_name.to_owned(),
+            server_pattern: named.map(|named| named.pattern.to_string()).unwrap_or_default(),
             home,
             home_skipped,
         })

@@ -67,6 +67,7 @@ impl Worker {
         SessionReport {
             client: pair.client_address.to_string(),
             via: pair.learned.as_ref().and_then(|learned| learned.via).map(|via| via.to_string()),
+            server_name: pair.learned.as_ref().and_then(|learned| Some(learned.server_name.clone()?.into())),
             listener: pair.listener.name.to_string(),
             cluster: cluster_of(pair).to_owned(),
             node: node.map(|node| node.name().to_owned()).unwrap_or_default(),

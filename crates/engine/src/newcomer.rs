@@ -7,7 +7,7 @@ use std::sync::Arc;
 use protobalance_core::moment::Moment;
 
 use crate::admission::Admitted;
-use crate::plan::Listener;
+use crate::plan::{Listener, Route};
 use crate::ports::Given;
 
 /// An accepted connection on its way to a session.
@@ -25,6 +25,21 @@ pub(crate) struct Newcomer {
 }
 
 impl Newcomer {
+    /// Where it goes: to whom its port belongs, else where its name leads, else where all others go.
+    pub(crate) fn route(&mut self) -> Arc<Route> {
+        if let Some(given) = &self.given {
+            return Arc::clone(&given.route);
+        }
+        let name = self.learned.as_mut().and_then(|learned| Some((learned.server_name.clone()?, learned)));
+        if let Some((name, learned)) = name
+            && let Some(named) = self.listener.names.find(&name)
+        {
+            learned.pattern = Some(named.pattern.clone());
+            return Arc::clone(&named.target);
+        }
+        Arc::clone(&self.listener.route)
+    }
+
     /// What was learned, to add to it.
     pub(crate) fn learned(&mut self) -> &mut Learned {
         self.learned.get_or_insert_default()
@@ -40,4 +55,8 @@ pub(crate) struct Learned {
     pub(crate) via: Option<SocketAddr>,
     /// Where the client connected to, where that is not this end of the socket.
     pub(crate) destination: Option<SocketAddr>,
+    /// The name in its ClientHello.
+    pub(crate) server_name: Option<Box<str>>,
+    /// Which of the listener's `server_names` that is; `None` on the listener's default route.
+    pub(crate) pattern: Option<Box<str>>,
 }

@@ -144,6 +144,11 @@ impl Pair {
         self.flow_from(other(side)).held() > 0 || !introduced || self.link(side).is_some_and(Link::pending)
     }
 
+    /// Whether its cluster is that of the name it asked for.
+    pub(crate) fn follows_name(&self) -> bool {
+        self.learned.as_ref().is_some_and(|learned| learned.pattern.is_some())
+    }
+
     /// When the client was accepted.
     pub(crate) fn accepted_at(&self) -> Moment {
         let arrived = self.learned.as_ref().and_then(|learned| learned.arrived_at);

@@ -11,6 +11,7 @@ use protobalance_core::cluster::Cluster;
 use protobalance_core::node::NodeIndex;
 use protobalance_core::pace::Pace;
 use protobalance_core::prefix::Prefix;
+use protobalance_core::server_names::ServerNames;
 use protobalance_core::session::TimeLimits;
 use protobalance_core::wire::proxy_protocol::Version;
 
@@ -60,6 +61,8 @@ pub(crate) struct Route {
 pub(crate) struct Listener {
     pub(crate) name: Box<str>,
     pub(crate) route: Arc<Route>,
+    /// Where clients go that ask for these names in their ClientHello.
+    pub(crate) names: ServerNames<Arc<Route>>,
     pub(crate) ports: Ports,
     /// As bound: ports that the kernel chose are filled in.
     pub(crate) addresses: Vec<SocketAddr>,
@@ -81,6 +84,8 @@ pub(crate) struct Preface {
     pub(crate) proxy_protocol: ProxyProtocol,
     /// Whose PROXY headers are believed.
     pub(crate) proxy_protocol_from: Vec<Prefix>,
+    /// Whether a TLS ClientHello comes then.
+    pub(crate) client_hello: bool,
 }
 
 /// Whether connections begin with a PROXY header.
@@ -101,7 +106,8 @@ impl Preface {
         };
         let trusted: Result<_, String> = wanted.proxy_protocol_from.iter().map(|text| text.parse()).collect();
         let timeout = Duration::from_millis(wanted.timeout_ms);
-        Ok(Preface { timeout, proxy_protocol, proxy_protocol_from: trusted? })
+        let client_hello = wanted.client_hello;
+        Ok(Preface { timeout, proxy_protocol, proxy_protocol_from: trusted?, client_hello })
     }
 }
 

@@ -56,6 +56,11 @@ impl Record {
         self.learned.as_ref()?.via
     }
 
+    /// The name that its TLS ClientHello asked for; of characters that host names have.
+    fn server_name(&self) -> Option<&str> {
+        self.learned.as_ref()?.server_name.as_deref()
+    }
+
     /// The attempt that stood, if one did.
     fn standing(&self) -> Option<&Attempt> {
         self.attempts.last().filter(|attempt| attempt.failure.is_none())
@@ -84,6 +89,9 @@ fn write_text(line: &mut String, record: &Record) {
     if let Some(via) = record.via() {
         let _ = write!(line, " via={via}");
     }
+    if let Some(name) = record.server_name() {
+        let _ = write!(line, " name={name}");
+    }
     for attempt in record.attempts.iter().filter(|attempt| attempt.failure.is_some()) {
         let failure = attempt.failure.map_or("", |failure| failure.word());
         let _ = write!(line, " failed={}:{}@{}ms", attempt.node.name(), failure, millis(attempt.after));
@@ -99,6 +107,7 @@ fn write_json(line: &mut String, record: &Record) {
         "client": record.client.to_string(),
         "listener": &*record.listener.name,
         "via": record.via(),
+        "server_name": record.server_name(),
         "cluster": record.cluster(),
         "node": record.standing().map(|attempt| attempt.node.name()),
         "attempts": attempts,

@@ -14,6 +14,7 @@ use protobalance_core::cluster::{Cluster, Limits, Node, link};
 use protobalance_core::moment::Moment;
 use protobalance_core::node::{AdminState, NodeIndex, NodeState};
 use protobalance_core::policy::{ClusterState, Settings, named};
+use protobalance_core::server_names::ServerNames;
 use protobalance_core::session::TimeLimits;
 use protobalance_core::wire::proxy_protocol::Version;
 
@@ -195,7 +196,8 @@ impl Registry {
             let ports = Ports::follow(route, last.map(|last| &**last), routes);
             let preface = wanted.preface.as_ref().map(Preface::compile).transpose().map_err(refused)?;
             let listener = self.listener(wanted, Arc::clone(route), ports, addresses);
-            let listener = Arc::new(Listener { preface, ..listener });
+            let names = names(wanted, routes).map_err(refused)?;
+            let listener = Arc::new(Listener { preface, names, ..listener });
             sockets.extend(bound.into_iter().map(|bound| (bound, Arc::clone(&listener))));
             listeners.push(listener);
         }
@@ -256,6 +258,7 @@ impl Registry {
             client_limits: wanted.client_limits(),
             counts: self.counts.get(&wanted.name).cloned().unwrap_or_default(),
             preface: None,
+            names: ServerNames::default(),
         }
     }
 }
@@ -406,6 +409,16 @@ fn limits(spec: &ClusterSpec) -> Limits {
         first_contact_pause: Duration::from_millis(spec.first_contact_pause_ms),
         replay_unanswered: spec.replay_unanswered,
     }
+}
+
+fn names(wanted: &ListenerSpec, routes: &[Arc<Route>]) -> Result<ServerNames<Arc<Route>>, String> {
+    let mut names = ServerNames::default();
+    for (name, cluster) in &wanted.server_names {
+        let route = routes.iter().find(|route| *route.cluster.name == **cluster);
+        let route = route.ok_or_else(|| format!("there is no cluster {cluster:?} for the name {name:?}"))?;
+        names.insert(name, Arc::clone(route));
+    }
+    Ok(names)
 }
 
 fn introduce(version: Option<u8>) -> Result<Option<Version>, String> {

@@ -4,6 +4,8 @@
 
 #![allow(missing_docs, reason = "the names are the documentation; docs/reference describes them")]
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// Counts and states of everything at one moment.
@@ -39,6 +41,8 @@ pub struct ListenerReport {
     /// The addresses really bound, chosen ports filled in.
     pub addresses: Vec<String>,
     pub cluster: String,
+    /// Clusters by the server names that lead there.
+    pub server_names: BTreeMap<String, String>,
     pub active: u64,
     pub opened: u64,
     pub closed: u64,
@@ -105,6 +109,8 @@ pub struct SessionReport {
     pub client: String,
     /// Who sent the PROXY header that named the client; absent if nobody did.
     pub via: Option<String>,
+    /// The name that its TLS ClientHello asks for; absent if none was read.
+    pub server_name: Option<String>,
     pub listener: String,
     pub cluster: String,
     /// Empty while no node has been reached.
@@ -136,6 +142,10 @@ pub struct DecisionReport {
     pub candidates: Vec<CandidateReport>,
     /// Nodes of the cluster in all.
     pub nodes: u32,
+    /// The name that the client's TLS ClientHello asked for; empty if none was read.
+    pub server_name: String,
+    /// Which of the listener's `server_names` that is; empty on its default route.
+    pub server_pattern: String,
     /// The client's home by affinity; empty if it had none.
     pub home: String,
     /// Why its home could not take it; empty if it did, or if there was none.

@@ -242,11 +242,15 @@ impl Worker {
         let Some(pair) = self.table.get_mut(key) else { return };
         let Some(route) = pair.route.as_ref().filter(|_| !pair.session.pinned()) else { return };
         let current = self.plan.listeners.iter().find(|listener| listener.name == pair.listener.name);
-        if let Some(listener) = current
-            && !Arc::ptr_eq(&listener.route, route)
-        {
-            pair.session.rebase(Arc::clone(&listener.route.cluster));
-            pair.route = Some(Arc::clone(&listener.route));
+        let Some(listener) = current else { return };
+        let newest = match pair.follows_name() {
+            // A redirect is for those on the default route.
+            true => self.plan.routes.iter().find(|other| other.cluster.name == route.cluster.name),
+            false => Some(&listener.route),
+        };
+        if let Some(newest) = newest.filter(|newest| !Arc::ptr_eq(newest, route)) {
+            pair.session.rebase(Arc::clone(&newest.cluster));
+            pair.route = Some(Arc::clone(newest));
             pair.listener = Arc::clone(listener);
         }
     }

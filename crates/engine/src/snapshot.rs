@@ -50,6 +50,11 @@ fn listener(listener: &Arc<Listener>) -> ListenerReport {
         name: listener.name.to_string(),
         addresses: listener.addresses.iter().map(ToString::to_string).collect(),
         cluster: listener.route.cluster.name.to_string(),
+        server_names: listener
+            .names
+            .iter()
+            .map(|named| (named.pattern.to_string(), named.target.cluster.name.to_string()))
+            .collect(),
         active: opened.saturating_sub(closed),
         opened,
         closed,

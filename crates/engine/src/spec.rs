@@ -6,6 +6,8 @@ mod tls;
 
 use std::collections::HashMap;
 
+use std::collections::BTreeMap;
+
 use protobalance_core::admission::Limits;
 use protobalance_core::hash::{Key, keyed};
 use serde::Deserialize;
@@ -66,6 +68,10 @@ pub struct ListenerSpec {
     pub user_timeout_ms: u64,
     /// What clients send before a node is chosen for them; absent where a node is chosen at once.
     pub preface: Option<PrefaceSpec>,
+    /// The clusters of clients that ask for these names (`shop.example.org`, `*.example.org`) in their
+    /// TLS ClientHello.
+    #[serde(default)]
+    pub server_names: BTreeMap<String, String>,
 }
 
 /// What a listener reads before it chooses a node.
@@ -78,6 +84,8 @@ pub struct PrefaceSpec {
     pub proxy_protocol: String,
     /// Prefixes (`10.0.0.0/8`) whose PROXY headers are believed.
     pub proxy_protocol_from: Vec<String>,
+    /// Whether a TLS ClientHello comes then, whose name is to be read.
+    pub client_hello: bool,
 }
 
 impl ListenerSpec {

@@ -80,8 +80,14 @@ impl Engine {
         answer(py, || Ok(self.inner.decisions(listener, client, limit)))
     }
 
-    fn would_go<'py>(&self, py: Python<'py>, listener: &str, client: &str) -> PyResult<Bound<'py, PyBytes>> {
-        answer(py, || self.inner.would_go(listener, client))
+    fn would_go<'py>(
+        &self,
+        py: Python<'py>,
+        listener: &str,
+        client: &str,
+        server_name: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        answer(py, || self.inner.would_go(listener, client, server_name))
     }
 
     fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -182,6 +182,22 @@ def _hostname(host: str) -> str:
     return host.lower()
 
 
+def is_server_name(name: str) -> bool:
+    """Whether TLS clients can ask for it: a host's name, or `*.` before one."""
+    labels = name.removeprefix("*.").split(".")
+    return len(name) <= 253 and all(map(_is_label, labels))
+
+
+def as_server_name(name: str) -> str | None:
+    """A name in another script as clients send it (RFC 5891)."""
+    star, bare = ("*.", name[2:]) if name.startswith("*.") else ("", name)
+    try:
+        sent = star + bare.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return sent if is_server_name(sent) else None
+
+
 def _is_label(label: str) -> bool:
     bare = label.replace("-", "").replace("_", "")
     edges = not (label.startswith("-") or label.endswith("-"))

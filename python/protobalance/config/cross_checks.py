@@ -23,6 +23,7 @@ def check(config: Config, findings: Findings) -> None:
     _clusters_exist(config, findings)
     for listener in config.listeners.values():
         _headers_are_believed_of_somebody(listener, findings)
+        _names_are_read(listener, findings)
     _ports_are_wanted_once(config, findings)
     _sockets_are_bounded(config, findings)
     for cluster in config.clusters.values():
@@ -45,6 +46,9 @@ def _clusters_exist(config: Config, findings: Findings) -> None:
         if listener.cluster:
             path = ("listeners", listener.name, "cluster")
             _exists(listener.cluster, config.clusters, path, ("clusters",), findings)
+        for name, cluster in listener.server_names.items():
+            place: Path = ("listeners", listener.name, "server_names", name)
+            _exists(cluster, config.clusters, place, ("clusters",), findings)
 
 
 def _headers_are_believed_of_somebody(listener: Listener, findings: Findings) -> None:
@@ -57,6 +61,13 @@ def _headers_are_believed_of_somebody(listener: Listener, findings: Findings) ->
     elif listener.proxy_protocol == "off" and listener.proxy_protocol_from:
         message = 'proxy_protocol_from has no effect with proxy_protocol "off"'
         findings.add((*path, "proxy_protocol_from"), message, at="key")
+
+
+def _names_are_read(listener: Listener, findings: Findings) -> None:
+    path: Path = ("listeners", listener.name)
+    if listener.server_names and listener.protocol != "tls" and not findings.spoilt(*path, "protocol"):
+        message = f'server_names needs protocol "tls", got "{listener.protocol}": no names are read'
+        findings.add((*path, "server_names"), message, at="key")
 
 
 def _fallbacks_exist(cluster: Cluster, findings: Findings) -> None:

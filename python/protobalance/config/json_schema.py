@@ -11,7 +11,7 @@ from protobalance.config.kinds import NAME_PATTERN
 from protobalance.config.kinds import Schema as JsonSchema
 from protobalance.config.model import INCLUDE, Config
 from protobalance.config.rendering import written
-from protobalance.config.schema import Array, Field, Key, Named, Table, fields_of
+from protobalance.config.schema import Array, Field, Key, Named, Pairs, Table, fields_of
 
 
 def json_schema() -> dict[str, Any]:
@@ -59,6 +59,9 @@ def _kind(key: Key) -> JsonSchema:
             return _named(named)
         case Array() as array:
             return _array(array)
+        case Pairs() as pairs:
+            names, values = pairs.keys.schema(), pairs.values.schema()
+            return {"type": "object", "propertyNames": names, "additionalProperties": values}
         case kind:
             return kind.schema()
 

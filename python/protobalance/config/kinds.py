@@ -286,6 +286,23 @@ class Prefix(Kind):
         return {"type": "string", "pattern": r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$"}
 
 
+class ServerName(Kind):
+    """A name that TLS clients ask for, or all names one label below another."""
+
+    words = 'a server name such as "shop.example.org" or "*.example.org"'
+
+    def read(self, raw: object) -> str:
+        if not isinstance(raw, str):
+            raise self.refusal(raw)
+        name = raw.removesuffix(".").lower()
+        if not addresses.is_server_name(name):
+            raise self.refusal(raw, addresses.as_server_name(name))
+        return name
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"^(\*\.)?[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*\.?$"}
+
+
 STATISTICS = (
     "sessions",
     "opened",

@@ -16,8 +16,18 @@ from protobalance.config.cluster import (
     Node,
     PolicyName,
 )
-from protobalance.config.kinds import Bind, Choice, Duration, Integer, LogTarget, Name, Prefix, Text
-from protobalance.config.schema import Array, Key, Named, Table
+from protobalance.config.kinds import (
+    Bind,
+    Choice,
+    Duration,
+    Integer,
+    LogTarget,
+    Name,
+    Prefix,
+    ServerName,
+    Text,
+)
+from protobalance.config.schema import Array, Key, Named, Pairs, Table
 
 __all__ = [
     "INCLUDE",
@@ -136,9 +146,27 @@ class Listener:
     ]
     cluster: Annotated[str, Key(Name("cluster"), "The cluster it feeds. A redirect changes it at run time.")]
     protocol: Annotated[
-        Literal["tcp"],
-        Key(Choice("tcp"), "What the sessions speak.", "bytes are passed on unread, whatever they say"),
+        Literal["tcp", "tls"],
+        Key(
+            Choice("tcp", "tls"),
+            "What the sessions speak. `tls`: the ClientHello is read for `server_names` before a node is "
+            "chosen, and passed on untouched like all that follows; what is no TLS is refused.",
+            "bytes are passed on unread, whatever they say",
+        ),
     ] = "tcp"
+    server_names: Annotated[
+        dict[str, str],
+        Key(
+            Pairs(
+                ServerName(),
+                Name("cluster"),
+                'a table of clusters by name such as { "shop.example.org" = "shop", "*.example.org" = "a" }',
+            ),
+            "Clusters for TLS clients that ask for a name: the exact one first, then `*.` for one label. "
+            "Without a name, or with any other, it is `cluster`; a redirect changes only that.",
+            "all names lead to `cluster`",
+        ),
+    ] = field(default_factory=dict)
     proxy_protocol: Annotated[
         Literal["off", "optional", "required"],
         Key(
@@ -161,7 +189,8 @@ class Listener:
         float,
         Key(
             Duration("1ms", "1h"),
-            "How long a client may take for what must come before a node is chosen, such as a PROXY header.",
+            "How long a client may take for what must come before a node is chosen: a PROXY header, a TLS "
+            "ClientHello.",
             "a header travels with the connection; the protocol's authors ask for at least 3 s",
         ),
     ] = 5.0

@@ -65,17 +65,19 @@ def _listener(listener: Listener, redirects: Mapping[str, str]) -> Fields:
         "keepalive_ms": to_milliseconds(listener.keepalive),
         "user_timeout_ms": to_milliseconds(listener.user_timeout),
         "preface": _preface(listener),
+        "server_names": listener.server_names,
     }
 
 
 def _preface(listener: Listener) -> Fields | None:
     """What is read before a node is chosen."""
-    if listener.proxy_protocol == "off":
+    if listener.proxy_protocol == "off" and listener.protocol != "tls":
         return None
     return {
         "timeout_ms": to_milliseconds(listener.preface_timeout),
         "proxy_protocol": listener.proxy_protocol,
         "proxy_protocol_from": listener.proxy_protocol_from,
+        "client_hello": listener.protocol == "tls",
     }
 
 

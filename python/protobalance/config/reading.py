@@ -9,7 +9,7 @@ from typing import Any
 
 from protobalance.config.findings import Findings
 from protobalance.config.kinds import NAME_WORDS, Kind, Refused, is_name, nearest, what_came
-from protobalance.config.schema import Array, Field, Named, Table, fields_of
+from protobalance.config.schema import Array, Field, Named, Pairs, Table, fields_of
 from protobalance.config.writing import Path, write_key
 
 
@@ -51,6 +51,8 @@ def _read_field(field: Field, raw: object, path: Path, findings: Findings) -> An
         return read_array(kind, raw, path, findings)
     if isinstance(kind, Named):
         return _read_named(kind, raw, path, findings)
+    if isinstance(kind, Pairs):
+        return _read_pairs(kind, raw, path, findings)
     return _read_table(kind, raw, path, findings)
 
 
@@ -79,6 +81,24 @@ def read_array(kind: Array, raw: object, path: Path, findings: Findings) -> tupl
         if value is not None:
             values.extend(value if isinstance(value, tuple) else (value,))
     return tuple(values)
+
+
+def _read_pairs(kind: Pairs, raw: object, path: Path, findings: Findings) -> dict[str, Any] | None:
+    if not isinstance(raw, dict):
+        findings.add(path, f"got {what_came(raw)}, expected {kind.words}")
+        return None
+    pairs: dict[str, Any] = {}
+    for written, inner in raw.items():
+        here = (*path, written)
+        try:
+            key = kind.keys.read(written)
+        except Refused as refused:
+            findings.add(here, refused.message, refused.suggestion, at="key")
+            continue
+        if key in pairs:
+            findings.add(here, f"{key} is named twice", at="key")
+        pairs[key] = _read_value(kind.values, inner, here, findings)
+    return {key: value for key, value in pairs.items() if value is not None}
 
 
 def _in_array(kind: Array, raw: object) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from protobalance.config.model import Config
-from protobalance.config.schema import Array, Field, Named, Table, fields_of
+from protobalance.config.schema import Array, Field, Named, Pairs, Table, fields_of
 from protobalance.config.writing import Path, write_key, write_path, write_value
 
 
@@ -25,6 +25,8 @@ def written(field: Field, value: Any) -> object:
         return value[0] if kind.lone and len(value) == 1 else list(value)
     if isinstance(kind, Table):
         return table_of(value)
+    if isinstance(kind, Pairs):
+        return {key: kind.values.write(inner) for key, inner in value.items()}
     if isinstance(kind, Named):
         return {name: table_of(inner) for name, inner in value.items()}
     return kind.write(value)

@@ -46,10 +46,20 @@ class Array:
         self.words = f"{element.words}, or an array of such" if lone else words
 
 
+class Pairs:
+    """A table whose keys are the operator's own, all of one kind, and whose values are of another."""
+
+    def __init__(self, keys: Kind, values: Kind, words: str) -> None:
+        self.keys = keys
+        self.values = values
+        self.words = words
+        self.blank: dict[str, object] = {}
+
+
 class Key(NamedTuple):
     """One key: its kind, what it does, and why its default is what it is."""
 
-    kind: Kind | Array | Table | Named
+    kind: Kind | Array | Table | Named | Pairs
     doc: str
     because: str = ""
 

@@ -45,6 +45,7 @@ class ListenerStatus(msgspec.Struct, frozen=True):
     unserved: int
     refused: int  # connections of clients at their limits
     untracked: int  # sessions not counted for their clients, for want of room
+    server_names: dict[str, str] = {}  # clusters by the names that lead there
 
 
 class NodeStatus(msgspec.Struct, frozen=True):

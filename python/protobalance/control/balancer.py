@@ -90,9 +90,16 @@ class Balancer:
         """The open sessions that match; `node` as cluster/node."""
         return self._supervisor.sessions(listener, node, client, limit)
 
-    def explain(self, client: str | None = None, listener: str | None = None, limit: int = 10) -> Explanation:
-        """Why sessions went where they went, and where `client` would go now."""
-        return self._supervisor.explain(client, listener, limit)
+    def explain(
+        self,
+        client: str | None = None,
+        listener: str | None = None,
+        limit: int = 10,
+        *,
+        server_name: str | None = None,
+    ) -> Explanation:
+        """Why sessions went where they went, and where `client` would go now, asking for `server_name`."""
+        return self._supervisor.explain(client, listener, limit, server_name=server_name)
 
     def history(self, limit: int = 50) -> list[HistoryEntry]:
         """What changed, newest first."""

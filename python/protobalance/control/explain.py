@@ -58,6 +58,19 @@ def _failure(attempt: AttemptReport) -> str:
 
 
 def _reason(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
+    choice = _of_choice(decision, down)
+    return f"{_name(decision)}; {choice}" if decision.server_name else choice
+
+
+def _name(decision: DecisionReport) -> str:
+    """Why this cluster, where a name was asked for."""
+    if not decision.server_pattern:
+        return f"it asked for {decision.server_name}, which has no cluster of its own"
+    pattern = "" if decision.server_pattern == decision.server_name else f" ({decision.server_pattern})"
+    return f"it asked for {decision.server_name}{pattern}, which is {decision.cluster}'s"
+
+
+def _of_choice(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:
     *failed, last = decision.attempts
     after = f"{_home(decision, down)}; tried before: {_tried(failed)}" if failed else _home(decision, down)
     match last.why:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from protobalance.config.addresses import numeric_host
 from protobalance.control.answers import ExplainedDecision, Explanation, SessionList
 from protobalance.control.changes import find_listener, find_node
@@ -11,6 +13,14 @@ from protobalance.control.explain import NodeKey, forecast, sentence, span
 from protobalance.control.in_force import InForce
 from protobalance.control.refusal import Refused
 from protobalance.control.report import NodeReport, Snapshot
+
+
+class Asked(NamedTuple):
+    """Whose way is to be explained; what is empty matches all."""
+
+    client: str
+    listener: str
+    server_name: str  # for where it would go now
 
 
 def sessions(
@@ -26,15 +36,19 @@ def sessions(
 
 
 def explain(
-    engine: EnginePort, in_force: InForce, events: EngineEvents, *, client: str, listener: str, limit: int
+    engine: EnginePort,
+    in_force: InForce,
+    events: EngineEvents,
+    asked: Asked,
+    limit: int,
 ) -> Explanation:
     """Recorded decisions, newest first; and for one client, where it would go now."""
     snapshot = engine.snapshot()
-    _check_listener(in_force, snapshot, listener)
-    address = _client(client)
-    recorded = engine.decisions(listener, address, limit)[:limit]
-    asked = [name for name in in_force.config.listeners if address and listener in ("", name)]
-    now = [engine.would_go(name, address) for name in asked]
+    _check_listener(in_force, snapshot, asked.listener)
+    address = _client(asked.client)
+    recorded = engine.decisions(asked.listener, address, limit)[:limit]
+    listeners = [name for name in in_force.config.listeners if address and asked.listener in ("", name)]
+    now = [engine.would_go(name, address, asked.server_name) for name in listeners]
     down = _down_now(snapshot, events)
     return Explanation(
         recorded=[ExplainedDecision(sentence(decision), decision) for decision in recorded],

@@ -26,6 +26,7 @@ class ListenerReport(msgspec.Struct, frozen=True):
     unserved: int
     refused: int
     untracked: int
+    server_names: dict[str, str] = {}
 
 
 class ListeningReport(msgspec.Struct, frozen=True):
@@ -92,6 +93,7 @@ class SessionReport(msgspec.Struct, frozen=True):
     bytes_to_client: int
     attempts: int
     via: str | None = None
+    server_name: str | None = None
 
 
 class AttemptReport(msgspec.Struct, frozen=True):
@@ -119,6 +121,8 @@ class DecisionReport(msgspec.Struct, frozen=True):
     nodes: int
     home: str = ""
     home_skipped: str = ""
+    server_name: str = ""
+    server_pattern: str = ""
 
 
 class NodeDown(msgspec.Struct, frozen=True, tag_field="event", tag="node-down"):

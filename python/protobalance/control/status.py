@@ -30,6 +30,7 @@ def listener_status(report: ListenerReport, in_force: InForce) -> ListenerStatus
         opened=report.opened,
         closed=report.closed,
         unserved=report.unserved,
+        server_names=report.server_names,
         refused=report.refused,
         untracked=report.untracked,
     )

@@ -165,17 +165,23 @@ class Supervisor:
             running.engine, running.in_force, listener=listener, node=node, client=client, limit=limit
         )
 
-    def explain(self, client: str | None = None, listener: str | None = None, limit: int = 10) -> Explanation:
-        """Why sessions went where they went, and where `client` would go now."""
+    def explain(
+        self,
+        client: str | None = None,
+        listener: str | None = None,
+        limit: int = 10,
+        *,
+        server_name: str | None = None,
+    ) -> Explanation:
+        """Why sessions went where they went, and where `client` would go now, asking for `server_name`."""
         running = self.running
         running.take_events()
         return observation.explain(
             running.engine,
             running.in_force,
             running.events,
-            client=client or "",
-            listener=listener or "",
-            limit=limit,
+            observation.Asked(client or "", listener or "", server_name or ""),
+            limit,
         )
 
     def history(self, limit: int = 50) -> list[HistoryEntry]:

@@ -4,6 +4,7 @@
 //! a small bound, or read past the end it declares.
 
 pub mod proxy_protocol;
+pub mod tls_hello;
 
 /// What the bytes so far amount to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

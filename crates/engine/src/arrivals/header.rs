@@ -31,8 +31,8 @@ pub(crate) fn names_client(newcomer: &Newcomer) -> bool {
 }
 
 /// What comes behind the header.
-fn after(_preface: &Preface) -> Stage {
-    Stage::Whole
+fn after(preface: &Preface) -> Stage {
+    if preface.client_hello { Stage::Hello } else { Stage::Whole }
 }
 
 /// Whether a client that has said nothing in time may have meant to send no header: where it waits
@@ -57,7 +57,10 @@ fn read(arrival: &mut Arrival, buffer: &mut [u8]) -> Result<(), Look> {
         Ok(Parse::Incomplete { .. }) if arrival.ended => {
             return Err(Look::Refuse(CloseReason::BadPreface, ENDED));
         }
-        Ok(Parse::Incomplete { .. }) => return Err(Look::Wait),
+        Ok(Parse::Incomplete { needed }) => {
+            arrival.needed = needed;
+            return Err(Look::Wait);
+        }
         Ok(Parse::Complete { value, used }) => {
             take(arrival, buffer, used)?;
             believe(&mut arrival.newcomer, value);
@@ -65,6 +68,7 @@ fn read(arrival: &mut Arrival, buffer: &mut [u8]) -> Result<(), Look> {
         Err(Malformed::NoHeader) if optional => {}
         Err(malformed) => return Err(Look::Refuse(CloseReason::BadPreface, malformed.reason())),
     }
+    arrival.needed = 0;
     arrival.stage = arrival.newcomer.listener.preface.as_ref().map_or(Stage::Whole, after);
     Ok(())
 }

@@ -21,11 +21,14 @@ class ExplainQuestion(Question, frozen=True):
 
     client: str = ""
     listener: str = ""
+    server_name: str = ""  # what it asks for in its TLS ClientHello
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = LIMIT
 
 
 def _handle(supervisor: Supervisor, question: ExplainQuestion) -> Explanation:
-    return supervisor.explain(question.client, question.listener, question.limit)
+    return supervisor.explain(
+        question.client, question.listener, question.limit, server_name=question.server_name
+    )
 
 
 OPERATION = Operation(

@@ -26,7 +26,8 @@ LISTENER_HEADS = ("listener", "on", "cluster", ">active", ">opened", ">unserved"
 def page(status: Status, ink: Ink) -> list[str]:
     """The lines of the whole page."""
     lines = [_summary(status, ink), *_troubles(status, ink), ""]
-    lines += table(LISTENER_HEADS, [_listener(listener) for listener in status.listeners], ink, indent="")
+    rows = [row for listener in status.listeners for row in _listener(listener)]
+    lines += table(LISTENER_HEADS, rows, ink, indent="")
     nodes = {cluster.name: [_node(node, ink) for node in cluster.nodes] for cluster in status.clusters}
     # The same for all clusters, so that they compare.
     gone = too_many(NODE_HEADS, [row for rows in nodes.values() for row in rows], ink, spare=SPARE)
@@ -74,7 +75,13 @@ def _troubles(status: Status, ink: Ink) -> list[str]:
     return troubles + [ink.yellow(harmless(f"! {warning}")) for warning in status.warnings]
 
 
-def _listener(listener: ListenerStatus) -> tuple[str, ...]:
+def _listener(listener: ListenerStatus) -> list[tuple[str, ...]]:
+    """The listener, then the names that lead to clusters of their own."""
+    names = [(f"  {harmless(name)}", "", harmless(to)) for name, to in listener.server_names.items()]
+    return [_counts(listener), *((*name, *("",) * 5) for name in names)]
+
+
+def _counts(listener: ListenerStatus) -> tuple[str, ...]:
     return (
         harmless(listener.name),
         " ".join(listener.addresses),

@@ -22,6 +22,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--listener", default="", metavar="NAME", help="only at this listener")
     parser.add_argument(
+        "--server-name", default="", metavar="NAME", help="where it would go if it asked for this TLS name"
+    )
+    parser.add_argument(
         "--limit", type=count, default=explain.LIMIT, metavar="N", help="at most so many decisions"
     )
     add_json(parser)
@@ -30,6 +33,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     question = explain.ExplainQuestion(
-        client=arguments.client, listener=arguments.listener, limit=arguments.limit
+        client=arguments.client,
+        listener=arguments.listener,
+        server_name=arguments.server_name,
+        limit=arguments.limit,
     )
     return answer.show(arguments, explain.OPERATION, question, page)
