@@ -1,8 +1,11 @@
-//! Parsers of what peers send. Each looks at the bytes from their first one on, keeps nothing between
-//! two looks, and answers with one of three: more is needed, it is complete, or it can never be. What
-//! it answers does not depend on how the bytes were cut. No input makes one panic, allocate more than
-//! a small bound, or read past the end it declares.
+//! Parsers of what peers send. What one answers does not depend on how the bytes were cut. No input makes
+//! one panic, allocate more than a small bound, or read past the end it declares.
+//!
+//! Most look at the bytes from their first one on, keep nothing between two looks, and answer with one of
+//! three: more is needed, it is complete, or it can never be. `ftp` reads on for as long as a connection
+//! lives, and remembers what it must.
 
+pub mod ftp;
 pub mod proxy_protocol;
 pub mod tls_hello;
 

@@ -6,6 +6,7 @@ mod affinity;
 mod expression;
 mod fallbacks;
 mod first_contact;
+mod ftp;
 mod golden;
 mod hash;
 mod homes;
