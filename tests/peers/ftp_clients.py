@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ftplib
 import io
+import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,19 @@ def logged_in(at: Address) -> ftplib.FTP:
     ftp.connect(*at)
     ftp.login()
     ftp.cwd("pub")
+    return ftp
+
+
+def secured(at: Address) -> ftplib.FTP_TLS:
+    """The same, with both connections encrypted."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    ftp = ftplib.FTP_TLS(timeout=LIMIT, context=context)  # noqa: S321 - it is what is tested
+    ftp.connect(*at)
+    ftp.login()
+    ftp.cwd("pub")
+    ftp.prot_p()
     return ftp
 
 

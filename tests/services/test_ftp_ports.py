@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import tomllib
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from peers.ftp import FtpServer
-from peers.ftp_clients import CLIENTS, Client, fetched, logged_in
+from peers.ftp_clients import CLIENTS, Client, fetched, logged_in, secured
 from peers.port_ranges import free_range
 from peers.process import Address, text_of
 from peers.pyftpd import pyftpd
@@ -97,3 +98,15 @@ def test_many_files_in_a_row(site: Site, entry: Address) -> None:
         name = fetched(ftp, "name")
         for _ in range(200):
             assert fetched(ftp, "name") == name
+
+
+def test_clients_that_encrypt_both_connections_are_served(site: Site, balancer: Balancer) -> None:
+    """AUTH TLS and PROT P: the balancer has nothing to read and needs nothing."""
+    data = random.Random(SEED).randbytes(2_000_000)
+    for server, other in (site.servers, reversed(site.servers)):
+        balancer.set_node(f"ftp/{server.name}", "available")
+        balancer.set_node(f"ftp/{other.name}", "draining")
+        with secured(balancer.address("ftp")) as ftp:
+            ftp.storbinary("STOR secret", io.BytesIO(data))
+            assert fetched(ftp, "secret") == data
+            assert (server.pub / "secret").read_bytes() == data

@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const CALM: Duration = Duration::from_secs(1);
 
 /// What keeps a worker from accepting, in a word and a sentence.
-struct Limit {
+pub(crate) struct Limit {
     word: &'static str,
     sentence: &'static str,
 }
@@ -52,9 +52,14 @@ const LISTENER_RATE: Limit = Limit {
     word: "listener-rate",
     sentence: "a listener's new_sessions_per_second is reached: its new connections wait in the kernel's queue",
 };
-const DESCRIPTORS: Limit = Limit {
+pub(crate) const DESCRIPTORS: Limit = Limit {
     word: "descriptors",
     sentence: "no descriptors or memory are left: new connections wait in the kernel's queue",
+};
+
+pub(crate) const DATA_PORTS: Limit = Limit {
+    word: "data-ports",
+    sentence: "no port of ftp.data_ports is free: clients who ask for one are told to try again (425)",
 };
 
 /// A worker's listening sockets.
@@ -252,6 +257,11 @@ impl Worker {
         let then = self.at.now.after(span);
         self.doors.look_again = Some(self.doors.look_again.map_or(then, |sooner| sooner.min(then)));
         self.counts.paused.store(true, Relaxed);
+        self.reached(limit);
+    }
+
+    /// Tells of a limit, once for as long as it is reached again and again.
+    pub(crate) fn reached(&mut self, limit: &Limit) {
         let told = self.doors.told.replace((limit.word, self.at.now));
         if told.is_none_or(|(word, _)| word != limit.word) {
             let event = Told::LimitReached { limit: limit.word.into(), message: limit.sentence.into() };
@@ -300,7 +310,7 @@ impl Worker {
         if newcomer.listener.preface.is_none() { self.open(newcomer) } else { self.arrive(newcomer) }
     }
 
-    fn count_opened(&self, listener: &Listener) {
+    pub(crate) fn count_opened(&self, listener: &Listener) {
         listener.counts.opened.fetch_add(1, Relaxed);
         self.shared.active.fetch_add(1, Relaxed);
         self.counts.opened.fetch_add(1, Relaxed);
@@ -334,6 +344,7 @@ impl Worker {
             to_client: Flow::new(),
             broken: None,
             closing: None,
+            ftp: None,
             attempt: 0,
             decision,
             counted: [0, 0],

@@ -23,6 +23,7 @@ impl Worker {
             self.counts.buffered.store(self.held as u64, Relaxed);
         }
         count(&mut pair, self.at.now);
+        self.await_nothing(pair.ftp.take());
         self.count_closed(&pair.listener, pair.closing.unwrap_or(CloseReason::Stopped));
         self.note_active();
         if self.shared.log.on() {

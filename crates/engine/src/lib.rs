@@ -25,6 +25,7 @@ pub mod engine;
 pub mod error;
 mod events;
 mod finish;
+mod ftp;
 mod handed_over;
 mod handshake;
 mod held;

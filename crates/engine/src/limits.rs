@@ -43,6 +43,11 @@ impl Room {
         self.taken.fetch_update(Relaxed, Relaxed, next).is_ok()
     }
 
+    /// Takes a place though there is none: for what belongs to a session that has its own.
+    pub(crate) fn take_anyway(&self) {
+        self.taken.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn give_back(&self) {
         self.taken.fetch_sub(1, Relaxed);
     }

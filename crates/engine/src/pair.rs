@@ -13,6 +13,7 @@ use rustix::net::{RecvFlags, Shutdown, recv, shutdown, sockopt};
 
 use crate::admission::Admitted;
 use crate::bind::keep_alive;
+use crate::ftp::{Control, Rewritten};
 use crate::introduction::Introduction;
 use crate::newcomer::Learned;
 use crate::plan::{Listener, Route};
@@ -45,6 +46,8 @@ pub(crate) struct Pair {
     pub(crate) broken: Option<Side>,
     /// Over, but the other side's kernel still has data to deliver before the reset.
     pub(crate) closing: Option<CloseReason>,
+    /// What is known of it as a control connection of FTP, where it is one.
+    pub(crate) ftp: Option<Box<Control>>,
     /// Counts attempts, so that events of a dropped node socket are recognised.
     pub(crate) attempt: u8,
     /// The decision's number in the worker's ring.
@@ -87,6 +90,8 @@ impl Pair {
 
     /// Has the node told whose connection it is, before anything else.
     pub(crate) fn introduce(&mut self, version: Option<Version>) {
+        // A node's own ports are no service that it introduces clients to: FTP's data connections have no header.
+        let version = version.filter(|_| !self.session.pinned());
         self.introduction = version.map(|version| {
             let learned = self.learned.as_deref();
             Box::new(Introduction::of(version, self.client_address, &self.client, learned))
@@ -134,7 +139,10 @@ impl Pair {
         }
         match side {
             Side::Client => self.to_node.pump(client, node, buffer, frugal),
-            Side::Node => self.to_client.pump(node, client, buffer, frugal),
+            Side::Node => match &mut self.ftp {
+                None => self.to_client.pump(node, client, buffer, frugal),
+                Some(control) => self.to_client.pump(Rewritten { node, control }, client, buffer, frugal),
+            },
         }
     }
 

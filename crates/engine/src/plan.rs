@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use protobalance_core::admission::Limits;
@@ -18,6 +18,7 @@ use protobalance_core::wire::proxy_protocol::Version;
 use crate::affinity_file::AffinityStore;
 use crate::bind::Bound;
 use crate::connect::NodeAddress;
+use crate::ftp;
 use crate::limits::Room;
 use crate::ports::Ports;
 use crate::spec::PrefaceSpec;
@@ -64,6 +65,7 @@ pub(crate) struct Listener {
     /// Where clients go that ask for these names in their ClientHello.
     pub(crate) names: ServerNames<Arc<Route>>,
     pub(crate) ports: Ports,
+    pub(crate) ftp: Option<ftp::Settings>,
     /// As bound: ports that the kernel chose are filled in.
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) time_limits: TimeLimits,
@@ -119,6 +121,8 @@ pub(crate) struct ListenerCounts {
     pub(crate) opened: AtomicU64,
     pub(crate) closed: AtomicU64,
     pub(crate) unserved: AtomicU64,
+    /// Whether it was told that control connections of FTP are encrypted.
+    pub(crate) told_secured: AtomicBool,
     /// Its `new_sessions_per_second`.
     pub(crate) pace: Pace,
     /// Clients turned away at their limits.

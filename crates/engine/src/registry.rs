@@ -22,6 +22,7 @@ use crate::affinity_file::AffinityStore;
 use crate::bind::{Bound, addresses};
 use crate::connect::NodeAddress;
 use crate::error::{EngineError, ErrorKind};
+use crate::ftp;
 use crate::handed_over::Unclaimed;
 use crate::plan::{Listener, ListenerCounts, Plan, Preface, Route};
 use crate::ports::Ports;
@@ -195,9 +196,10 @@ impl Registry {
             let last = self.plan.listeners.iter().find(|listener| *listener.name == *wanted.name);
             let ports = Ports::follow(route, last.map(|last| &**last), routes);
             let preface = wanted.preface.as_ref().map(Preface::compile).transpose().map_err(refused)?;
+            let ftp = wanted.ftp.as_ref().map(ftp::Settings::new).transpose().map_err(refused)?;
             let listener = self.listener(wanted, Arc::clone(route), ports, addresses);
             let names = names(wanted, routes).map_err(refused)?;
-            let listener = Arc::new(Listener { preface, names, ..listener });
+            let listener = Arc::new(Listener { preface, names, ftp, ..listener });
             sockets.extend(bound.into_iter().map(|bound| (bound, Arc::clone(&listener))));
             listeners.push(listener);
         }
@@ -247,6 +249,7 @@ impl Registry {
             name: wanted.name.as_str().into(),
             route,
             ports,
+            ftp: None,
             addresses,
             time_limits: TimeLimits {
                 idle: Duration::from_millis(wanted.idle_timeout_ms),

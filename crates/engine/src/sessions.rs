@@ -101,6 +101,7 @@ impl Worker {
         }
         let (held, moved) = (pair.held(), pair.to_node.delivered() + pair.to_client.read());
         let pumped = pair.pump_from(side, &mut self.buffer, frugal);
+        let replied = side == Side::Node && pair.ftp.is_some();
         self.held = self.held + pair.held() - held;
         if pair.to_node.delivered() + pair.to_client.read() != moved {
             pair.session.touch(self.at.now);
@@ -108,6 +109,9 @@ impl Worker {
                 self.mark_dirty(key);
             }
             self.note_first_bytes(key, side);
+        }
+        if replied {
+            self.after_replies(key);
         }
         self.after_pump(key, side, pumped);
     }
@@ -287,6 +291,7 @@ impl Worker {
 
     /// Connects to a node; what the client has said meanwhile goes out as soon as it can.
     fn attempt(&mut self, key: u32, index: usize) {
+        self.begin_control(key, index);
         let Some(pair) = self.table.get_mut(key) else { return };
         let Some(route) = &pair.route else { return };
         let held = pair.held();

@@ -44,6 +44,8 @@ pub struct ListenerSpec {
     pub bind: Vec<String>,
     /// The cluster it feeds now, redirects included.
     pub cluster: String,
+    /// Rewrite the replies of FTP servers.
+    pub ftp: Option<FtpSpec>,
     /// A session on which neither side speaks for this long is ended.
     pub idle_timeout_ms: u64,
     /// A session on which nobody has spoken this long after it was opened is ended.
@@ -96,6 +98,20 @@ impl ListenerSpec {
         let (rate, burst) = (self.new_sessions_per_second_per_client, self.new_session_burst_per_client);
         Limits::new(scope, self.max_sessions_per_client, rate, burst)
     }
+}
+
+/// How a listener does FTP.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct FtpSpec {
+    /// The ports at which clients' data connections are awaited.
+    pub first_port: u16,
+    /// The last of them.
+    pub last_port: u16,
+    /// What replies to PASV name; empty for the address that the client connected to.
+    pub public_address: String,
+    /// How long a data connection is awaited.
+    pub data_timeout_ms: u64,
 }
 
 /// One cluster.

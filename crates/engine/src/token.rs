@@ -10,6 +10,8 @@ pub(crate) enum Token {
     Wake,
     /// A listening socket, by its place in the worker's list.
     Listener(u32),
+    /// A socket at which a data connection of FTP is awaited.
+    Data { key: u32, epoch: u32 },
     /// A side of a session. `attempt` tells a node's socket from its predecessors.
     Session { key: u32, epoch: u32, attempt: u8, side: Side },
     /// A connection that is no session yet.
@@ -21,6 +23,7 @@ impl Token {
         match self {
             Token::Wake => 0,
             Token::Listener(index) => u64::from(index) << 32 | 1,
+            Token::Data { key, epoch } => u64::from(key) << 32 | u64::from(epoch) << 12 | 5,
             Token::Session { key, epoch, attempt, side } => {
                 let kind = match side {
                     Side::Client => 2,
@@ -41,6 +44,7 @@ impl Token {
             1 => Token::Listener(key),
             2 => session(Side::Client),
             3 => session(Side::Node),
+            5 => Token::Data { key, epoch },
             _ => Token::Arrival { key, epoch },
         }
     }
@@ -55,6 +59,7 @@ mod tests {
         for token in [
             Token::Wake,
             Token::Listener(70_000),
+            Token::Data { key: 7, epoch: crate::table::EPOCH_MASK },
             Token::Session { key: u32::MAX, epoch: crate::table::EPOCH_MASK, attempt: 255, side: Side::Node },
             Token::Session { key: 0, epoch: 1, attempt: 0, side: Side::Client },
             Token::Arrival { key: 70_000, epoch: crate::table::EPOCH_MASK },

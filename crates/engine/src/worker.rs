@@ -23,6 +23,7 @@ use crate::arrivals::Arrivals;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
 use crate::events::{Events, clear, signal};
+use crate::ftp::Waiting;
 use crate::limits::Room;
 use crate::plan::Plan;
 use crate::relay::BUFFER;
@@ -98,6 +99,8 @@ pub(crate) struct Worker {
     pub(crate) arrivals: Arrivals,
     pub(crate) table: Table,
     pub(crate) timer: Timer,
+    /// Data connections of FTP that are awaited.
+    pub(crate) data: Waiting,
     pub(crate) decisions: Decisions,
     pub(crate) buffer: Box<[u8]>,
     /// Bytes held for sinks that would not take them, over all sessions.
@@ -138,6 +141,7 @@ impl Worker {
             arrivals: Arrivals::new(now),
             table: Table::default(),
             timer: Timer::new(now),
+            data: Waiting::new(now),
             decisions: Decisions::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             held: 0,
@@ -167,6 +171,7 @@ impl Worker {
                 match Token::unpack(event.data.u64()) {
                     Token::Wake => self.obey(),
                     Token::Listener(place) => self.accept(place as usize),
+                    Token::Data { key, epoch } => self.on_data(key, epoch),
                     Token::Session { key, epoch, attempt, side } => {
                         if self.table.epoch(key) == epoch {
                             self.on_socket_event(key, attempt, side, flags);
@@ -183,6 +188,7 @@ impl Worker {
                 self.on_timer(key);
             }
             self.expire_arrivals(&mut due);
+            self.expire_data(&mut due);
             self.reopen_doors();
             self.count_bytes();
         }
@@ -202,7 +208,10 @@ impl Worker {
         let sleep = if self.unfinished.is_empty() && self.failed.is_empty() {
             let count = (self.count_at != Moment::NEVER).then(|| self.count_at.since(now));
             let arrivals = self.arrivals.sleep(now);
-            [self.timer.sleep(now), arrivals, count, self.doors.sleep(now)].into_iter().flatten().min()
+            [self.timer.sleep(now), self.data.sleep(now), arrivals, count, self.doors.sleep(now)]
+                .into_iter()
+                .flatten()
+                .min()
         } else {
             Some(Duration::ZERO)
         };

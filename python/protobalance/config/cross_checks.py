@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protobalance.config.addresses import UNIX, PortRange, parse_ports, split_bind
+from protobalance.config.addresses import PortRange, split_bind
 from protobalance.config.findings import Findings
 from protobalance.config.kinds import nearest
 from protobalance.config.model import Cluster, Config, Listener
+from protobalance.config.port_checks import (
+    data_ports_are_free,
+    ftp_fits_protocol,
+    ftp_nodes_have_ports,
+    ports_are_one_nodes,
+)
 from protobalance.config.writing import Path, write_path, write_text
 
 SOCKET_LIMIT = 16_384  # sockets to listen on, over all workers' sets: the standard descriptor limit is 20,000
@@ -26,10 +32,14 @@ def check(config: Config, findings: Findings) -> None:
         _names_are_read(listener, findings)
     _ports_are_wanted_once(config, findings)
     _sockets_are_bounded(config, findings)
+    for listener in config.listeners.values():
+        ftp_fits_protocol(listener, findings)
+        data_ports_are_free(listener, config, findings)
+        ftp_nodes_have_ports(listener, config, findings)
     for cluster in config.clusters.values():
         _nodes_can_be_chosen(cluster, findings)
         _fallbacks_exist(cluster, findings)
-        _ports_are_one_nodes(cluster, findings)
+        ports_are_one_nodes(cluster, findings)
         _load_rating_fits_policy(cluster, findings)
         _load_rating_has_one_form(cluster, findings)
 
@@ -83,22 +93,6 @@ def _fallbacks_exist(cluster: Cluster, findings: Findings) -> None:
                 findings.add(path, f"{write_text(fallback)} is named twice")
             else:
                 _exists(fallback, cluster.nodes.keys() - {node.name}, path, home, findings)
-
-
-def _ports_are_one_nodes(cluster: Cluster, findings: Findings) -> None:
-    """A port leads to one node; and there is no port in a file system."""
-    taken: list[tuple[int, int, str]] = []
-    for node in cluster.nodes.values():
-        path: Path = ("clusters", cluster.name, "nodes", node.name, "ports")
-        if node.ports is None:
-            continue
-        if node.address.startswith(UNIX):
-            findings.add(path, "a node on a Unix socket has no ports", at="key")
-        first, last = parse_ports(node.ports)
-        other = next((name for low, high, name in taken if low <= last and first <= high), None)
-        if other is not None:
-            findings.add(path, f"{node.ports} overlaps the ports of node {other}; a port leads to one node")
-        taken.append((first, last, node.name))
 
 
 def _exists(name: str, known: Iterable[str], path: Path, home: Path, findings: Findings) -> None:

@@ -4,7 +4,7 @@ describes them in words and as JSON Schema. A kind reads what TOML gives, never 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from protobalance.config import addresses
 from protobalance.config.quantities import UNITS, parse_duration, write_duration
@@ -248,6 +248,26 @@ class Ports(Kind):
 
     def schema(self) -> Schema:
         return {"type": "string", "pattern": r"^[0-9]+(-[0-9]+)?$"}
+
+
+class NumericAddress(Kind):
+    """An address alone, of either family or of one. The value is its canonical text."""
+
+    def __init__(self, version: Literal[4, 6, None] = None) -> None:
+        self.version = version
+        family = f"IPv{version}" if version else "numeric"
+        article = "an" if version else "a"
+        example = "2001:db8::7" if version == 6 else "192.0.2.7"
+        self.words = f'{article} {family} address such as "{example}"'
+
+    def read(self, raw: object) -> str:
+        numeric = addresses.numeric_host(raw) if isinstance(raw, str) else None
+        if numeric is None or (self.version and (":" in numeric) != (self.version == 6)):
+            raise self.refusal(raw)
+        return numeric
+
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": r"^[0-9a-fA-F:.]+$"}
 
 
 class NodeAddress(Kind):

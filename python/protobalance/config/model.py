@@ -16,6 +16,7 @@ from protobalance.config.cluster import (
     Node,
     PolicyName,
 )
+from protobalance.config.ftp import Ftp
 from protobalance.config.kinds import (
     Bind,
     Choice,
@@ -39,6 +40,7 @@ __all__ = [
     "Cluster",
     "Config",
     "EngineConfig",
+    "Ftp",
     "Listener",
     "LoadRating",
     "LogConfig",
@@ -146,11 +148,12 @@ class Listener:
     ]
     cluster: Annotated[str, Key(Name("cluster"), "The cluster it feeds. A redirect changes it at run time.")]
     protocol: Annotated[
-        Literal["tcp", "tls"],
+        Literal["tcp", "tls", "ftp"],
         Key(
-            Choice("tcp", "tls"),
+            Choice("tcp", "tls", "ftp"),
             "What the sessions speak. `tls`: the ClientHello is read for `server_names` before a node is "
-            "chosen, and passed on untouched like all that follows; what is no TLS is refused.",
+            "chosen, and passed on untouched like all that follows; what is no TLS is refused. `ftp`: "
+            "the replies to PASV and EPSV are rewritten, see `ftp`; every other byte passes as it is.",
             "bytes are passed on unread, whatever they say",
         ),
     ] = "tcp"
@@ -167,6 +170,7 @@ class Listener:
             "all names lead to `cluster`",
         ),
     ] = field(default_factory=dict)
+    ftp: Annotated[Ftp | None, Key(Table(Ftp), 'For `protocol = "ftp"`, which needs it.')] = None
     proxy_protocol: Annotated[
         Literal["off", "optional", "required"],
         Key(

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from protobalance.config.addresses import bracketed, hostname_of, parse_ports, split_host_port
-from protobalance.config.model import AdminState, Affinity, Cluster, Config, Listener, Node
+from protobalance.config.model import AdminState, Affinity, Cluster, Config, Ftp, Listener, Node
 from protobalance.config.quantities import to_milliseconds
 
 Fields = dict[str, Any]
@@ -53,6 +53,7 @@ def _listener(listener: Listener, redirects: Mapping[str, str]) -> Fields:
         "name": listener.name,
         "bind": listener.bind,
         "cluster": redirects.get(listener.name, listener.cluster),
+        "ftp": _ftp(listener.ftp) if listener.ftp and listener.protocol == "ftp" else None,
         "idle_timeout_ms": to_milliseconds(listener.idle_timeout),
         "first_byte_timeout_ms": to_milliseconds(listener.first_byte_timeout),
         "half_close_timeout_ms": to_milliseconds(listener.half_close_timeout),
@@ -78,6 +79,16 @@ def _preface(listener: Listener) -> Fields | None:
         "proxy_protocol": listener.proxy_protocol,
         "proxy_protocol_from": listener.proxy_protocol_from,
         "client_hello": listener.protocol == "tls",
+    }
+
+
+def _ftp(ftp: Ftp) -> Fields:
+    first, last = parse_ports(ftp.data_ports)
+    return {
+        "first_port": first,
+        "last_port": last,
+        "public_address": ftp.public_address or "",
+        "data_timeout_ms": to_milliseconds(ftp.data_timeout),
     }
 
 

@@ -24,6 +24,11 @@ sessions = "off"
 bind = ["127.0.0.1:80", "[::1]:8000-8001"]
 cluster = "web"
 idle_timeout = "1.5s"
+[listeners.files]
+bind = "127.0.0.1:21"
+cluster = "rated"
+protocol = "ftp"
+ftp = { data_ports = "40000-40099", public_address = "192.0.2.7" }
 [clusters.web]
 affinity = { idle = "1d", on_failover = "move" }
 [clusters.web.nodes]
@@ -56,15 +61,18 @@ def test_every_field_is_there_and_no_other() -> None:
     assert list(made["clusters"][0]) == rust["ClusterSpec"]
     assert list(made["clusters"][0]["affinity"]) == rust["AffinitySpec"]
     assert list(made["clusters"][0]["nodes"][0]) == rust["NodeSpec"]
+    assert list(made["listeners"][1]["ftp"]) == rust["FtpSpec"]
     assert list(made["session_log"]) == rust["SessionLogSpec"]
 
 
 def test_what_the_fields_say() -> None:
     made = plan()
-    (listener,) = made["listeners"]
+    listener, files = made["listeners"]
     web, rated = made["clusters"]
     assert listener["bind"] == ["127.0.0.1:80", "[::1]:8000-8001"]
     assert listener["idle_timeout_ms"] == 1_500
+    assert listener["ftp"] is None
+    assert list(files["ftp"].values()) == [40_000, 40_099, "192.0.2.7", 30_000]
     assert web["affinity"] == {
         "idle_ms": 86_400_000,
         "capacity": 1_000_000,

@@ -127,6 +127,9 @@ impl Replies {
         let Some(start) = line.get(..4) else {
             if whole {
                 self.end_line(out);
+            } else if self.line == 0 && !may_begin_reply(line, self.open) {
+                self.place = Place::Passing;
+                self.flush(out);
             }
             return;
         };
@@ -188,6 +191,15 @@ impl Replies {
     fn flush(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.held);
         self.line = 0;
+    }
+}
+
+/// Whether these first bytes of a line may be those of a code that must be known: any, or that of the reply
+/// that goes on.
+fn may_begin_reply(line: &[u8], open: Option<Code>) -> bool {
+    match open {
+        Some(code) => code.starts_with(&line[..line.len().min(3)]),
+        None => line.iter().all(u8::is_ascii_digit),
     }
 }
 

@@ -92,6 +92,14 @@ fn what_is_odd_passes_untouched() {
 }
 
 #[test]
+fn what_is_no_reply_waits_for_nothing() {
+    for text in ["!", "22!", "220-Hello\r\n229", "220-\r\n "] {
+        let (out, _, replies) = passed(text.as_bytes(), 1, 1, Placed::Nowhere);
+        assert!(out == text.as_bytes() && !replies.holds(), "{text:?}");
+    }
+}
+
+#[test]
 fn a_reply_to_pasv_cannot_say_ipv6() {
     assert_eq!(rewritten("227 (10,0,0,1,200,1)\r\n", "[::1]:40000"), "227 (10,0,0,1,200,1)\r\n");
     assert_eq!(rewritten("229 (|||6446|)\r\n", "[::1]:40000"), "229 (|||40000|)\r\n");
