@@ -211,6 +211,10 @@ impl Worker {
     fn accept_one(&mut self, place: usize) -> bool {
         let Some(Some(door)) = self.doors.doors.get(place) else { return false };
         let listener = Arc::clone(&door.listener);
+        if !self.spare.keep(&self.epoll) {
+            self.pause(place, &DESCRIPTORS, PAUSE);
+            return false;
+        }
         // Room is taken before the connection is, so that several workers together keep the limit.
         if !self.shared.room.take() {
             self.pause(place, &SESSIONS, PAUSE);

@@ -42,6 +42,7 @@ pub mod report;
 mod session_log;
 mod sessions;
 mod snapshot;
+mod spare;
 pub mod spec;
 #[allow(unsafe_code, reason = "the one file that makes system calls rustix has no safe form for")]
 mod sys;

@@ -312,10 +312,14 @@ impl Worker {
             pair.to_node.keep_for_replay();
         }
         let introduce = route.introduce;
-        let started = match pair.port {
+        let start = || match pair.port {
             0 => connect::start(&route.addresses[index]),
             port => connect::start(&route.addresses[index].at_port(port)),
         };
+        let mut started = start();
+        if matches!(started, Err(Failure::OurShortage)) && self.spare.lend() {
+            started = start();
+        }
         pair.node_tls = route.tls.as_ref().and_then(|tls| {
             let agreed = pair.client_tls.as_ref().and_then(|link| link.protocol());
             tls.link(index, agreed)

@@ -30,6 +30,7 @@ use crate::relay::BUFFER;
 use crate::report::{DecisionReport, SessionReport};
 use crate::session_log::SessionLog;
 use crate::sessions::FailedAttempt;
+use crate::spare::Spare;
 use crate::table::Table;
 use crate::timer::Timer;
 use crate::token::Token;
@@ -103,6 +104,8 @@ pub(crate) struct Worker {
     pub(crate) data: Waiting,
     pub(crate) decisions: Decisions,
     pub(crate) buffer: Box<[u8]>,
+    /// For a client's node when descriptors run out.
+    pub(crate) spare: Spare,
     /// Bytes held for sinks that would not take them, over all sessions.
     pub(crate) held: usize,
     /// Sessions whose turn was up while there was more.
@@ -144,6 +147,7 @@ impl Worker {
             data: Waiting::new(now),
             decisions: Decisions::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
+            spare: Spare::default(),
             held: 0,
             unfinished: Vec::new(),
             failed: Vec::new(),
