@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -41,9 +43,15 @@ class Client:
         return b"%06d\n" % self.number
 
 
-def crowd(address: Address, count: int, speaks: Speaks, limit: float = PATIENCE) -> list[Client]:
+def crowd(
+    address: Address,
+    count: int,
+    speaks: Speaks,
+    limit: float = PATIENCE,
+    new: Callable[[], socket.socket] = socket.socket,
+) -> list[Client]:
     """So many clients at once; back when all have an answer or an end, or the time is over."""
-    clients = [Client(number, socket.socket()) for number in range(count)]
+    clients = [Client(number, new()) for number in range(count)]
     with selectors.DefaultSelector() as waiting:
         for client in clients:
             client.socket.settimeout(0)
@@ -65,8 +73,8 @@ def _step(client: Client, speaks: Speaks, waiting: selectors.BaseSelector, *, co
     """What an event calls for; true if the client has what it wants, or never will."""
     try:
         if not connected:
-            if client.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                client.ended = "could not connect"
+            if error := client.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                client.ended = os.strerror(error)
                 return True
             if speaks is not Speaks.NODE_FIRST:
                 client.socket.sendall(client.request)

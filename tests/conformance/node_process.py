@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,8 @@ class NodeProcess:
 
 def main() -> None:
     name, manners, backlog = sys.argv[1:]
-    with Speaker(name, manners, backlog=int(backlog)) as speaker:
+    listening = socket.create_server(("127.0.0.1", 0), backlog=int(backlog))
+    with Speaker(name, manners, listening) as speaker:
         sys.stdout.write(f"{speaker.address[1]}\n")
         sys.stdout.flush()
         signal.pause()

@@ -23,12 +23,12 @@ class Speaker:
     - `silent`: accepts, reads and says nothing
     """
 
-    def __init__(self, name: str, manners: str = "greets", backlog: int = 4096) -> None:
+    def __init__(self, name: str, manners: str, listening: socket.socket) -> None:
         self.name = name
         self.manners = manners
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self._server = listening
         self._server.settimeout(0)
-        self.address: Address = self._server.getsockname()
+        self.address: Address = listening.getsockname()
         self.heard: list[bytes] = []
         """What came, whatever connection it came by."""
         self.accepted = 0

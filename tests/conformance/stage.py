@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from conformance.ends import PATIENCE, End
+from conformance.hosts import Host, Network
 from conformance.node_process import NodeProcess
 from conformance.nodes import BlackHole, Speaker
 from conformance.system import Running, System
@@ -16,6 +19,8 @@ from conformance.systems.direct import Direct
 from conformance.verdict import Failed, NotApplicable
 from conformance.wish import Wish
 from peers.process import Address, free_ports, workplace
+
+Node = Address | socket.socket | Speaker | BlackHole | NodeProcess
 
 _places = count()
 
@@ -28,6 +33,7 @@ class Stage(ExitStack):
         self.system = system
         self.notes: list[str] = []
         self._balancer: Running | None = None
+        self._network: Network | None = None
 
     @property
     def balancer(self) -> Running:
@@ -43,15 +49,23 @@ class Stage(ExitStack):
         """Something measured that is worth telling beside the verdict."""
         self.notes.append(words)
 
-    def node(self, backlog: int = 128) -> socket.socket:
-        """A node that the scenario plays itself."""
-        listening = self.enter_context(socket.create_server(("127.0.0.1", 0), backlog=backlog))
+    def node(self, host: Host | None = None) -> socket.socket:
+        """A node that the scenario plays itself, on a host of the network's or on this one."""
+        here = ("127.0.0.1", 0)
+        made = host.listening() if host else socket.create_server(here, backlog=4096)
+        listening = self.enter_context(made)
         listening.settimeout(PATIENCE)
         return listening
 
-    def speaker(self, name: str, manners: str = "greets") -> Speaker:
+    def speaker(self, name: str, manners: str = "greets", host: Host | None = None) -> Speaker:
         """A node that plays by itself; see `nodes.py` for its manners."""
-        return self.enter_context(Speaker(name, manners))
+        return self.enter_context(Speaker(name, manners, self.node(host)))
+
+    def network(self) -> Network:
+        """Hosts of their own for the client, the balancer and two nodes; `balance` is on the balancer's."""
+        self.takes_a_balancer()
+        self._network = self.enter_context(Network())
+        return self._network
 
     def black_hole(self) -> BlackHole:
         """A node whose kernel answers no connect."""
@@ -73,20 +87,22 @@ class Stage(ExitStack):
         host, port = held.getsockname()
         return host, port
 
-    def balance(
-        self, *nodes: Address | socket.socket | Speaker | BlackHole | NodeProcess, **wish: Any
-    ) -> Running:
+    def balance(self, *nodes: Node, **wish: Any) -> Running:
         """Start the system in front of these nodes."""
+        if self._network:
+            wish.setdefault("listen", self._network.entry)
+            wish.setdefault("within", self._network.balancer.command)
         wish.setdefault("listen", _place())
-        folder = self.enter_context(workplace("conformance"))
+        folder = self.folder()
         asked = Wish(nodes=tuple(map(_address, nodes)), **wish)
         self._balancer = self.system.serve(asked, folder)
         self.callback(self._balancer.stop)
         return self._balancer
 
     def client(self) -> End:
-        """A client that is let in."""
-        connection = self.enter_context(socket.socket())
+        """A client that is let in, on the network's client host if there is one."""
+        new = self._network.client.new_socket if self._network else socket.socket
+        connection = self.enter_context(new())
         connection.settimeout(PATIENCE)
         try:
             connection.connect(self.balancer.wish.listen)
@@ -119,6 +135,38 @@ class Stage(ExitStack):
         client.hears(b"!")
         return client, node
 
+    def session_on(self, host: Host, **wish: Any) -> tuple[End, End]:
+        """The same with the node on a host of the network's."""
+        node = self.node(host)
+        self.balance(node, **wish)
+        return self.joined(node)
+
+    def wish(self, *nodes: Node) -> Wish:
+        """As now, but for these nodes."""
+        return replace(self.balancer.wish, nodes=tuple(map(_address, nodes)))
+
+    def restart(self, **wish: Any) -> Running:
+        """The system anew, with something else wished."""
+        asked = replace(self.balancer.wish, **wish)
+        self.balancer.stop()
+        self._balancer = self.system.serve(asked, self.folder())
+        self.callback(self._balancer.stop)
+        return self._balancer
+
+    def greeting(self) -> bytes:
+        """What one more client is greeted with; nothing if it is not."""
+        client = self.client()
+        try:
+            return client.socket.recv(100)
+        except OSError:
+            return b""
+        finally:
+            client.close()
+
+    def folder(self) -> Path:
+        """A place for files."""
+        return self.enter_context(workplace("conformance"))
+
     def session(self, **wish: Any) -> tuple[End, End]:
         """The system in front of one node, and both ends of a session as above."""
         node = self.node()
@@ -134,7 +182,7 @@ def _place() -> Address:
     return host, port
 
 
-def _address(node: Address | socket.socket | Speaker | BlackHole | NodeProcess) -> Address:
+def _address(node: Node) -> Address:
     if isinstance(node, socket.socket):
         host, port = node.getsockname()[:2]
         return host, port

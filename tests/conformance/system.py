@@ -102,6 +102,10 @@ class Running(ABC):
         """Descriptors open in all its processes."""
         return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.processes())
 
+    def highest_descriptor(self, pid: int) -> int:
+        """The highest that one of its processes has open."""
+        return max(int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir())
+
     def cpu_seconds(self) -> float:
         """Processor time used by all its processes."""
         ticks = 0
@@ -138,6 +142,14 @@ class Running(ABC):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.child.wait()
+        wait_until(lambda: not any(map(_lives, pids)), "all of the system has ended")
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class System(ABC):

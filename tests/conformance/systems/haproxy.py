@@ -48,7 +48,6 @@ RESOLVERS = """
 resolvers names
   nameserver one {name_server}
   hold valid 1s
-  hold obsolete 30s
   timeout resolve 500ms
 """
 

@@ -63,6 +63,7 @@ class _Running(Running):
         before = set(self.processes())
         self._reload(configuration(wish, self.folder))
         until(lambda: len(set(self.processes()) - before) >= 2, "nginx did not reload")
+        until(lambda: all(map(_leaving, before - {self.processes()[0]})), "the old workers still served")
 
     def reload_nonsense(self) -> None:
         self._reload("stream { nonsense; }\n")
@@ -77,6 +78,14 @@ class _Running(Running):
     def log_tail(self) -> str:
         errors = self.folder / "error.log"
         return super().log_tail() + (errors.read_text()[-2000:] if errors.exists() else "")
+
+
+def _leaving(worker: int) -> bool:
+    """Whether it takes no clients any more."""
+    try:
+        return b"shutting down" in Path(f"/proc/{worker}/cmdline").read_bytes()
+    except OSError:
+        return True
 
 
 def configuration(wish: Wish, folder: Path) -> str:
