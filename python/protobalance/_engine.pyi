@@ -2,14 +2,19 @@
 
 from typing import final
 
-__all__ = ["Engine", "EngineError"]
+__all__ = ["Engine", "EngineError", "confine"]
 
 class EngineError(Exception):
-    """The engine refused. `kind` is one of: plan, bind, state, log, argument, stopped."""
+    """The engine refused. `kind` is one of: plan, bind, state, log, argument, confinement,
+    stopped."""
 
     kind: str
     where: str
     message: str
+
+def confine(request: bytes) -> bytes:
+    """Give up for good what `request` (crates/engine/src/confine) says, before a second thread exists; what
+    is in force then."""
 
 @final
 class Engine:

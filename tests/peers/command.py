@@ -40,9 +40,10 @@ class Command:
         program: str = PROGRAM,
         options: Sequence[str] = (),
         terminal: int = subprocess.DEVNULL,
+        socket: Path | None = None,
     ) -> None:
         self.file = written(config, folder / "protobalance.toml")
-        self.socket = folder / "admin.sock"
+        self.socket = socket or folder / "admin.sock"
         self.messages = folder / "messages"
         with self.messages.open("ab") as messages:
             self.child = subprocess.Popen(
@@ -133,6 +134,7 @@ def running(
     program: str = PROGRAM,
     options: Sequence[str] = (),
     terminal: int = subprocess.DEVNULL,
+    socket: Path | None = None,
 ) -> Iterator[Command]:
     """A balancer that serves, and is killed when the `with` ends if it did not end before."""
     command = Command(
@@ -144,6 +146,7 @@ def running(
         program=program,
         options=options,
         terminal=terminal,
+        socket=socket,
     )
     with command.child:
         try:

@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Log,
     /// A call's argument names nothing that exists.
     Argument,
+    /// What this process should give up could not be given up.
+    Confinement,
     /// The engine has been stopped.
     Stopped,
 }
@@ -29,6 +31,7 @@ impl ErrorKind {
             ErrorKind::State => "state",
             ErrorKind::Log => "log",
             ErrorKind::Argument => "argument",
+            ErrorKind::Confinement => "confinement",
             ErrorKind::Stopped => "stopped",
         }
     }

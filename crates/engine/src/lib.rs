@@ -18,6 +18,7 @@ mod affinity_file;
 mod arrivals;
 mod bind;
 mod clock;
+pub mod confine;
 mod connect;
 mod decisions;
 mod ending;

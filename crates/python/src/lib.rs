@@ -123,8 +123,15 @@ fn answer<'py, T: serde::Serialize>(
     Ok(PyBytes::new(py, &json))
 }
 
+/// See `confine` in the stub.
+#[pyfunction]
+fn confine<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    answer(py, || protobalance_engine::confine::confine(request))
+}
+
 #[pymodule(name = "_engine")]
 fn contents(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Engine>()?;
+    module.add_function(wrap_pyfunction!(confine, module)?)?;
     module.add("EngineError", module.py().get_type::<EngineError>())
 }

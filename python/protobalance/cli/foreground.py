@@ -17,6 +17,7 @@ from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import Config, ConfigError
 from protobalance.control import answers_of_config, lifecycle
 from protobalance.control.bequest import MANAGER
+from protobalance.control.confinement import confine
 from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, load_engine, start_engine
 from protobalance.control.operator_log import to_stream
 from protobalance.control.running import Surroundings
@@ -33,7 +34,7 @@ def serve(origin: Path | Config, socket: Path | None, workers: int, backing: Bac
             socket_path=lambda config: _free_socket(socket, config.admin.socket, backing),
             announce=_announce,
             load_admin=lambda: _load_admin(backing),
-            surroundings=Surroundings(start_engine=_with_workers(workers)),
+            surroundings=Surroundings(start_engine=_with_workers(workers), confine=confine),
             backing=backing,
         )
     except ConfigError as error:

@@ -26,6 +26,7 @@ RATING_FORMS = ("expression", "function", "agent")
 def check(config: Config, findings: Findings) -> None:
     """All of them."""
     _something_to_do(config, findings)
+    _group_has_a_user(config, findings)
     _clusters_exist(config, findings)
     for listener in config.listeners.values():
         _headers_are_believed_of_somebody(listener, findings)
@@ -49,6 +50,15 @@ def _something_to_do(config: Config, findings: Findings) -> None:
         findings.add(
             ("listeners",), "no listener, expected at least one [listeners.NAME] with bind and cluster"
         )
+
+
+def _group_has_a_user(config: Config, findings: Findings) -> None:
+    if (
+        config.engine.group is not None
+        and config.engine.user is None
+        and not findings.spoilt("engine", "user")
+    ):
+        findings.add(("engine", "group"), "has no effect without engine.user", at="key")
 
 
 def _clusters_exist(config: Config, findings: Findings) -> None:

@@ -19,6 +19,7 @@ from protobalance.config.cluster import (
 from protobalance.config.ftp import Ftp
 from protobalance.config.kinds import (
     Bind,
+    Boolean,
     Choice,
     Duration,
     Integer,
@@ -94,6 +95,35 @@ class EngineConfig:
             "Kubernetes gives a container as long",
         ),
     ] = 30.0
+
+    user: Annotated[
+        str | None,
+        Key(
+            Text("a user's name or number", longest=64),
+            "Whom a balancer started as root becomes before it binds anything. It keeps the capabilities "
+            "that the configuration needs, and hands this user the state folder, the admin socket's folder "
+            "and the session log.",
+            "only you know who may read the configuration and its certificates",
+        ),
+    ] = None
+    group: Annotated[
+        str | None,
+        Key(
+            Text("a group's name or number", longest=64),
+            "The group it becomes; it is in no other.",
+            "the user's own group",
+        ),
+    ] = None
+    confine: Annotated[
+        bool,
+        Key(
+            Boolean(),
+            "Whether `run` gives up what it does not need: files outside the folders it was started with "
+            "(Landlock), other programs and most system calls (seccomp), new privileges, capabilities. "
+            "`false` for load functions in Python that start programs or read files elsewhere.",
+            "a balancer needs none of it, and whoever takes it over should not have it",
+        ),
+    ] = True
 
 
 @dataclass(frozen=True, slots=True)

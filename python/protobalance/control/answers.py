@@ -121,6 +121,17 @@ class Predecessor(msgspec.Struct, frozen=True):
     version: str
 
 
+class Confinement(msgspec.Struct, frozen=True):
+    """What the process can no longer do."""
+
+    user: str
+    group: str
+    capabilities: list[str]  # that are left
+    no_new_privs: bool
+    landlock: int  # the version in force; 0 if none is
+    seccomp: bool
+
+
 class Status(msgspec.Struct, frozen=True):
     version: str
     pid: int  # of the process to signal: the keeper, if there is one
@@ -143,6 +154,7 @@ class Status(msgspec.Struct, frozen=True):
     warnings: list[str]
     balancer_pid: int = 0
     predecessors: list[Predecessor] = []
+    confinement: Confinement | None = None  # null where nothing was given up: in a program, or switched off
 
 
 class Change(msgspec.Struct, frozen=True):

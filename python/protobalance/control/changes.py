@@ -18,6 +18,9 @@ _AT_START: tuple[tuple[str, str], ...] = (
     ("engine", "workers"),
     ("engine", "max_sessions"),
     ("engine", "state_dir"),
+    ("engine", "user"),
+    ("engine", "group"),
+    ("engine", "confine"),
     ("admin", "socket"),
 )
 

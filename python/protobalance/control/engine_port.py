@@ -58,6 +58,7 @@ _KINDS: dict[str, tuple[Kind, str]] = {
     "state": ("engine", ""),
     "log": ("engine", "look at the session log's path and rights"),
     "argument": ("invalid", "correct the argument"),
+    "confinement": ("engine", "start it with the rights it is to give up, or leave engine.user out"),
     "stopped": ("stopped", "start the balancer again"),
 }
 
@@ -135,6 +136,16 @@ class CompiledEngine:
 def load_engine() -> None:
     """Have the compiled module in this process; it starts nothing by itself."""
     import protobalance._engine  # noqa: F401, PLC0415 - a test needs no compiled engine
+
+
+def confine(request: bytes) -> bytes:
+    """Give up for good what the request says; what is in force then."""
+    from protobalance._engine import EngineError, confine  # noqa: PLC0415 - a test needs no compiled engine
+
+    try:
+        return confine(request)
+    except EngineError as error:
+        raise _refusal(error) from error
 
 
 def start_engine(workers: int, max_sessions: int, handed_over: Sequence[HandedOver]) -> EnginePort:

@@ -66,6 +66,9 @@ def serve(
     admin_path = socket_path(config) if callable(socket_path) else socket_path
     handed_over = bequest.sockets() or [("", descriptor) for descriptor in take_listen_fds()]
     around = replace(surroundings or Surroundings(), bequest=bequest, handed_over=handed_over)
+    if around.confine:
+        # Before anything is bound, while there is one thread.
+        around = replace(around, confinement=around.confine(config, path, admin_path, around.log))
     supervisor = Supervisor(around)
     supervisor.start(config, source, path, left.overrides if left else None)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import protobalance
 from protobalance.config import Config
+from protobalance.control.answers import Confinement
 from protobalance.control.bequest import Bequest
 from protobalance.control.chronicle import Chronicle
 from protobalance.control.engine_events import EngineEvents
@@ -28,6 +29,8 @@ from protobalance.control.state_folder import StateFolder
 from protobalance.keeper import ALONE
 from protobalance.keeper.kept import Occasion
 
+Confine = Callable[[Config, Path | None, Path, OperatorLog], Confinement | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -39,6 +42,8 @@ class Surroundings:
     log: OperatorLog = field(default_factory=lambda: OperatorLog(to_stream()))
     clock: Callable[[], float] = time.time
     bequest: Bequest = field(default_factory=lambda: Bequest(ALONE))
+    confine: Confine | None = None  # a program is not ours to restrict
+    confinement: Confinement | None = None
 
 
 class Running:

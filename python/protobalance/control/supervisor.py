@@ -156,6 +156,7 @@ class Supervisor:
             limits=events.limits(),
             session_log=SessionLogCounts(snapshot.log_written, snapshot.log_dropped),
             warnings=changes.warnings(running.started_with, in_force),
+            confinement=self._surroundings.confinement,
         )
 
     def sessions(self, listener: str = "", node: str = "", client: str = "", limit: int = 100) -> SessionList:
