@@ -12,7 +12,7 @@ import secrets
 import socket
 import time
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,7 +51,7 @@ class Client:
         status, answer = self._sent(operation.method, target, body)
         if status == 200:
             return answer
-        raise CommandFailed(*_reasons(status, answer))
+        raise _refused(status, answer)
 
     def _sent(self, method: str, target: str, body: bytes | None) -> tuple[int, bytes]:
         lost: Exception | None = None
@@ -121,11 +121,11 @@ def _in_query(item: object) -> str:
     return str(item).lower() if isinstance(item, bool) else str(item)
 
 
-def _reasons(status: int, body: bytes) -> Sequence[str]:
+def _refused(status: int, body: bytes) -> CommandFailed:
     try:
         refusal = msgspec.json.decode(body, type=ErrorAnswer)
     except msgspec.MsgspecError:
-        return [f"the balancer answered {status}, which this version does not understand"]
+        return CommandFailed(f"the balancer answered {status}, which this version does not understand")
     place = f"{refusal.where}: " if refusal.where else ""
-    lines = [f"{place}{refusal.what}", *problem_lines(refusal.problems)]
-    return [*lines, refusal.hint] if refusal.hint else lines
+    lines = (f"{place}{refusal.what}", *problem_lines(refusal.problems), refusal.hint)
+    return CommandFailed(*lines, answer=body)

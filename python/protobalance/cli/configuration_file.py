@@ -7,11 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
+from protobalance.api.errors import refusal_of
 from protobalance.cli.failure import CommandFailed
 from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import Config, ConfigError, load
 from protobalance.config.rendering import render
-from protobalance.control import answers_of_config
 
 
 class Wish(NamedTuple):
@@ -26,8 +28,12 @@ def checked(path: Path) -> Config:
     try:
         return load(path)
     except ConfigError as error:
-        lines = problem_lines([answers_of_config.problem(problem) for problem in error.problems])
-        raise CommandFailed(f"{path} is refused, nothing was changed:", *lines) from None
+        _, refusal = refusal_of(error)
+        raise CommandFailed(
+            f"{path} is refused, nothing was changed:",
+            *problem_lines(refusal.problems),
+            answer=msgspec.json.encode(refusal),
+        ) from None
 
 
 def wish(path: Path | None) -> Wish:

@@ -4,12 +4,13 @@ unless the fault is ours.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 
 from protobalance.cli import parser
-from protobalance.cli.failure import CommandFailed
+from protobalance.cli.failure import CommandFailed, error_json
 from protobalance.control.refusal import Refused
 
 DONE, REFUSED = 0, 1
@@ -20,12 +21,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code."""
     if sys.stdout is None:  # closed by the caller (`>&-`): nobody wants to read
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the process ends
+    arguments = argparse.Namespace()
     try:
         arguments = parser.parse(sys.argv[1:] if argv is None else argv)
         code: int = arguments.run(arguments)
         sys.stdout.flush()
     except (CommandFailed, Refused) as failure:
-        print(f"protobalance: {failure}", file=sys.stderr)
+        _tell(failure, as_json=getattr(arguments, "json", False))
         return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -39,6 +41,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"protobalance: standard output cannot be written: {error.strerror}", file=sys.stderr)
         return REFUSED
     return code
+
+
+def _tell(failure: CommandFailed | Refused, *, as_json: bool) -> None:
+    """On stderr in either form, so that what stands on stdout is an answer and nothing else."""
+    if not as_json:
+        said = f"protobalance: {failure}"
+    elif isinstance(failure, CommandFailed):
+        said = failure.json().decode()
+    else:
+        said = error_json(failure.kind, failure.what, failure.where, failure.remedy).decode()
+    print(said, file=sys.stderr)
 
 
 def _is_stuck() -> bool:

@@ -210,7 +210,7 @@ class ApplyResult(msgspec.Struct, frozen=True):
 
 
 class NodeChange(msgspec.Struct, frozen=True):
-    """The answer to `set_node`."""
+    """The answer to `set_node`. Not `changed`: it was so already, nothing was done."""
 
     generation: int
     cluster: str
@@ -221,18 +221,20 @@ class NodeChange(msgspec.Struct, frozen=True):
     file_weight: int
     impact: list[Impact]
     warnings: list[str]
+    changed: bool = True
     transaction: str = ""
     replayed: bool = False
 
 
 class RedirectChange(msgspec.Struct, frozen=True):
-    """The answer to `redirect`."""
+    """The answer to `redirect`. Not `changed`: it was so already, nothing was done."""
 
     generation: int
     listener: str
     cluster: str
     file_cluster: str
     warnings: list[str]
+    changed: bool = True
     transaction: str = ""
     replayed: bool = False
 

@@ -285,7 +285,7 @@ class Supervisor:
                 by=by,
             )
             touched = impact(running.in_force, after, running.engine.snapshot())
-            warnings = running.put_in_force(after) + changes.warnings(running.started_with, after)
+            changed, warnings = self._overridden(running, after)
             in_cluster, of_node = changes.find_node(after.config, cluster, node)
             change = NodeChange(
                 generation=running.generation,
@@ -297,7 +297,10 @@ class Supervisor:
                 file_weight=of_node.weight,
                 impact=touched,
                 warnings=warnings,
+                changed=changed,
             )
+            if not changed:
+                return change
             summary = f"{change.admin_state}, weight {change.weight}{' as in the file' if clear else ''}"
             lines = [each.sentence for each in touched]
             subject = f"{cluster}/{node}"
@@ -318,11 +321,13 @@ class Supervisor:
             after = changes.with_redirect(
                 running.in_force, listener, cluster, at=self._surroundings.clock(), by=by
             )
-            warnings = running.put_in_force(after) + changes.warnings(running.started_with, after)
+            changed, warnings = self._overridden(running, after)
             wished = changes.find_listener(after.config, listener)
             change = RedirectChange(
-                running.generation, listener, after.cluster_of(wished), wished.cluster, warnings
+                running.generation, listener, after.cluster_of(wished), wished.cluster, warnings, changed
             )
+            if not changed:
+                return change
             summary = f"feeds {change.cluster}{' as in the file' if cluster is None else ''}"
             self._tell("redirect", f"listener {listener}", summary, by=by, transaction=transaction)
             return change
@@ -414,6 +419,12 @@ class Supervisor:
             impact=preview.impact,
             warnings=warnings,
         )
+
+    def _overridden(self, running: Running, after: InForce) -> tuple[bool, list[str]]:
+        """Put other overrides in force; whether they were others, and what an operator should know."""
+        changed = after.overrides != running.in_force.overrides
+        kept = running.put_in_force(after) if changed else []
+        return changed, kept + changes.warnings(running.started_with, after)
 
     def _tell(
         self,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
-from fakes.admin import Rig
+from fakes.admin import Rig, serving
 from fakes.supervisor import SOUND, STATUS
+from protobalance.api.errors import ErrorAnswer
 from protobalance.api.operation import AnyOperation
 from protobalance.api.operations import (
     apply,
@@ -60,6 +63,57 @@ def test_json_is_the_operations_answer(
 ) -> None:
     assert main([*words, "--json", "--socket", str(rig.path)]) == 0
     assert msgspec.json.decode(capsys.readouterr().out, type=operation.output)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "what"),
+    [
+        (["node", "set", "web/zz", "draining"], "unknown", "web/zz"),
+        (["redirect", "wep", "green"], "unknown", "wep"),
+        (["apply", "BROKEN"], "invalid", "3 errors"),
+        (["plan", "BROKEN"], "invalid", "3 errors"),
+    ],
+)
+def test_with_json_a_refusal_is_json_on_stderr(
+    rig: Rig, broken: Path, capsys: pytest.CaptureFixture[str], words: list[str], error: str, what: str
+) -> None:
+    """In the API's shape, whether the balancer refused or the command itself."""
+    words = [str(broken) if word == "BROKEN" else word for word in words]
+    assert main([*words, "--json", "--socket", str(rig.path)]) == 1
+    said = capsys.readouterr()
+    refusal = msgspec.json.decode(said.err, type=ErrorAnswer)
+    assert (said.out, refusal.error) == ("", error)
+    assert what in refusal.what
+    assert bool(refusal.problems) == (error == "invalid")
+
+
+@pytest.mark.parametrize("json", [["--json"], []])
+def test_a_watch_outlives_the_balancer_it_watches(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, json: list[str]
+) -> None:
+    """It is told once that nobody is there, and shows the next one when it comes."""
+    path = tmp_path / "admin.sock"
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(serving(path))
+        rounds = iter([first.close, lambda: None, lambda: second.enter_context(serving(path)), interrupt])
+        waiting = SimpleNamespace(sleep=lambda _: next(rounds)())
+        monkeypatch.setattr("protobalance.cli.verbs.status.time", waiting)
+        assert main(["status", "--watch", *json, "--socket", str(path)]) == 130
+    said = capsys.readouterr()
+    assert said.out.count("generation") == 2
+    assert said.err.count("no balancer is running") == 1
+
+
+def test_with_json_nobody_there_is_json_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--json", "--socket", str(tmp_path / "none")]) == 1
+    refusal = msgspec.json.decode(capsys.readouterr().err)
+    assert refusal["error"] == "command"
+    assert "no balancer is running" in refusal["what"]
+    assert "protobalance run" in refusal["hint"]
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,20 @@ def test_setting_and_clearing_stands_beside_the_file(world: World) -> None:
     assert (cleared.admin_state, cleared.weight) == ("available", 1)
 
 
+def test_taking_back_what_was_never_set_changes_nothing(world: World) -> None:
+    supervisor = world.supervisor()
+    kept = supervisor.set_node("web", "a", "draining").generation
+    told = len(supervisor.history())
+    for change in (
+        supervisor.set_node("web", "b", clear=True),
+        supervisor.set_node("web", "b", "available"),
+        supervisor.redirect("web", None),
+    ):
+        assert (change.changed, change.generation) == (False, kept)
+    assert len(supervisor.history()) == told
+    assert supervisor.set_node("web", "a", clear=True).changed
+
+
 def test_redirect_and_back(world: World) -> None:
     supervisor = world.supervisor()
     supervisor.redirect("web", "green")

@@ -77,7 +77,8 @@ def _value(word: str) -> tuple[str, str | int]:
 def _page(change: NodeChange, ink: Ink) -> list[str]:
     state = _beside(change.admin_state, change.file_admin_state)
     weight = _beside(str(change.weight), str(change.file_weight))
-    head = f"node {change.cluster}/{change.node}: {state}, weight {weight}; generation {change.generation}"
+    outcome = f"generation {change.generation}" if change.changed else "nothing to change"
+    head = f"node {change.cluster}/{change.node}: {state}, weight {weight}; {outcome}"
     return [head, *impact(change.impact, ink), *warning_lines(change.warnings, ink)]
 
 

@@ -32,7 +32,6 @@ def _page(change: RedirectChange, ink: Ink) -> list[str]:
     file = (
         "as in the file" if change.cluster == change.file_cluster else f"the file says {change.file_cluster}"
     )
-    line = (
-        f"listener {change.listener} feeds cluster {change.cluster} ({file}); generation {change.generation}"
-    )
+    outcome = f"generation {change.generation}" if change.changed else "nothing to change"
+    line = f"listener {change.listener} feeds cluster {change.cluster} ({file}); {outcome}"
     return [line, *warning_lines(change.warnings, ink)]
