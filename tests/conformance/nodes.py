@@ -59,11 +59,11 @@ class Speaker:
                 if key.fileobj is self._asleep:
                     self._end()
                     return
-                with suppress(OSError):
-                    if key.fileobj is self._server:
+                if key.fileobj is self._server:
+                    with suppress(OSError):
                         self._accept()
-                    elif isinstance(key.fileobj, socket.socket):
-                        self._hear(key.fileobj)
+                elif isinstance(key.fileobj, socket.socket):
+                    self._hear(key.fileobj)
 
     def _end(self) -> None:
         for key in list(self._waiting.get_map().values()):
@@ -77,10 +77,10 @@ class Speaker:
         if self.manners in ("closes", "resets"):
             self._leaves(connection)
             return
-        if self.manners == "greets":
-            connection.sendall(self.line)
         connection.settimeout(0)
         self._waiting.register(connection, selectors.EVENT_READ)
+        if self.manners == "greets":
+            self._say(connection, self.line)
 
     def _hear(self, connection: socket.socket) -> None:
         try:
@@ -95,7 +95,11 @@ class Speaker:
             self._waiting.unregister(connection)
             self._leaves(connection)
         elif self.manners in ("greets", "answers"):
-            connection.sendall(self.line * data.count(b"\n"))
+            self._say(connection, self.line * data.count(b"\n"))
+
+    def _say(self, connection: socket.socket, words: bytes) -> None:
+        with suppress(OSError):  # a client that has left is heard of by reading
+            connection.sendall(words)
 
     def _leaves(self, connection: socket.socket) -> None:
         if self.manners.endswith("resets"):
