@@ -27,12 +27,14 @@ auth_mechanisms = plain login
 mail_location = maildir:{mail}/%u
 mail_max_userip_connections = 0
 mailbox_idle_check_interval = 1s
+haproxy_trusted_networks = 127.0.0.1
 default_vsz_limit = 0
 default_process_limit = 1000
 default_client_limit = 2000
 service imap-login {{
   inet_listener imap {{
     port = {imap}
+    haproxy = {haproxy}
   }}
 }}
 service pop3-login {{
@@ -70,14 +72,22 @@ class Dovecot:
 
 
 @contextmanager
-def dovecot(name: str, mail: Path) -> Iterator[Dovecot]:
-    """One Dovecot over the mailboxes in `mail`, empty ten at first."""
+def dovecot(name: str, mail: Path, *, header: bytes = b"") -> Iterator[Dovecot]:
+    """One Dovecot over the mailboxes in `mail`, empty ten at first. With a PROXY `header` to greet it by, it
+    wants one of everybody who speaks IMAP.
+    """
     with workplace(name) as folder:
         (folder / "users").write_text("".join(f"user{index}:{PASSWORD}\n" for index in range(10)))
         ports = dict(zip(PROTOCOLS, free_ports(len(PROTOCOLS)), strict=True))
         conf = folder / "dovecot.conf"
-        conf.write_text(CONFIGURATION.format(folder=folder, name=name, mail=mail, **ports))
+        wants = "yes" if header else "no"
+        conf.write_text(CONFIGURATION.format(folder=folder, name=name, mail=mail, haproxy=wants, **ports))
         addresses = {protocol: ("127.0.0.1", port) for protocol, port in ports.items()}
         command = ["dovecot", "-F", "-c", str(conf)]
-        with running(name, command, lambda: all(map(greets, addresses.values())), folder) as peer:
+        firsts = {"imap": header}
+
+        def ready() -> bool:
+            return all(greets(address, firsts.get(name, b"")) for name, address in addresses.items())
+
+        with running(name, command, ready, folder) as peer:
             yield Dovecot(peer, addresses)

@@ -40,7 +40,7 @@ smtpd_tls_key_file = {certificate.key}
 """
 # Not chrooted: the libraries and files a chroot needs are not what is tested here.
 MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:{port} inet n - n - - smtpd {options}
 pickup    unix  n  -  n  60   1  pickup
 cleanup   unix  n  -  n  -    0  cleanup
 qmgr      unix  n  -  n  300  1  qmgr
@@ -59,8 +59,11 @@ postlog   unix-dgram n - n -  1  postlogd
 
 
 @contextmanager
-def postfix(name: str) -> Iterator[MailServer]:
-    """One Postfix that accepts mail for anyone at example.test."""
+def postfix(name: str, *, header: bytes = b"") -> Iterator[MailServer]:
+    """One Postfix that accepts mail for anyone at example.test. With a PROXY `header` to greet it by, it
+    wants one of everybody.
+    """
+    options = "-o smtpd_upstream_proxy_protocol=haproxy" if header else ""
     with workplace(name) as folder:
         conf = folder / "conf"
         for part in (conf, folder / "queue", folder / "data", folder / "mail"):
@@ -70,12 +73,12 @@ def postfix(name: str) -> Iterator[MailServer]:
         (port,) = free_ports(1)
         certificate = self_signed(folder, f"{name}.example.test")
         (conf / "main.cf").write_text(MAIN.format(folder=folder, name=name, certificate=certificate))
-        (conf / "master.cf").write_text(MASTER.format(port=port))
+        (conf / "master.cf").write_text(MASTER.format(port=port, options=options))
         address = ("127.0.0.1", port)
         # Makes the queue's folders. The master itself is started without the script around it, which
         # would not pass on the signal that ends it.
         subprocess.run(["postfix", "-c", str(conf), "check"], check=True, capture_output=True)
         daemons = subprocess.check_output(["postconf", "-c", str(conf), "-h", "daemon_directory"], text=True)
         command = [f"{daemons.strip()}/master", "-c", str(conf), "-s"]
-        with running(name, command, lambda: greets(address), folder) as peer:
+        with running(name, command, lambda: greets(address, header), folder) as peer:
             yield MailServer(peer, address, folder / "mail" / "inbox", certificate)

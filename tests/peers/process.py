@@ -78,10 +78,13 @@ def accepts(address: Address) -> bool:
     return True
 
 
-def greets(address: Address) -> bool:
-    """Whether someone accepts there and says something, as mail servers do when they are ready."""
+def greets(address: Address, first: bytes = b"") -> bool:
+    """Whether someone accepts there and says something, as mail servers do when they are ready. `first`: what
+    they want to hear before.
+    """
     try:
         with socket.create_connection(address, timeout=5) as conn:
+            conn.sendall(first)
             return bool(conn.recv(1))
     except OSError:
         return False

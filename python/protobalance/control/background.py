@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from protobalance.config.model import Check, Cluster, Config, LoadRating
 from protobalance.config.plan import hostnames
-from protobalance.control.health import check
+from protobalance.control.health import HEADERS, check
 from protobalance.control.load_ratings import NodeStats, Rater
 from protobalance.control.rating_agent import AgentRater
 from protobalance.control.rating_function import FunctionRater
@@ -164,7 +164,7 @@ async def check_round(running: Running, cluster_name: str, settings: Check) -> N
     cluster = _cluster(running, cluster_name)
 
     async def one(node: str, address: str) -> None:
-        failure = await check(address, settings.timeout)
+        failure = await check(address, settings.timeout, HEADERS[cluster.send_proxy_protocol])
         if failure is not None:
             running.engine.report_check(cluster_name, node, failure)
 

@@ -1,5 +1,8 @@
 """Active checks: a TCP connect to each node, on a timer. The engine needs none of them for failover.
 
+A node that expects a PROXY header gets one that says that the connection is our own, so that it neither
+waits for it nor takes the check for a client's broken connection.
+
 A check speaks for the node, not for us: what fails here for our own reasons (no descriptors, no ports)
 is no outcome, and is not reported.
 """
@@ -23,15 +26,27 @@ _WORDS = {
 }
 
 
-async def check(address: str, bound: float) -> str | None:
+# What says "this connection is my own" in each version of the PROXY protocol: UNKNOWN, and LOCAL.
+HEADERS = {
+    "off": b"",
+    "v1": b"PROXY UNKNOWN\r\n",
+    "v2": b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+}
+
+
+async def check(address: str, bound: float, header: bytes = b"") -> str | None:
     """How a connect to a numeric address or `unix:/path` fails within `bound` seconds; empty if it does not.
+    `header` is sent once it stands.
 
     `None` if it could not be tried for reasons of our own.
     """
     try:
         with contextlib.closing(_socket(address)) as probe:
             async with asyncio.timeout(bound):
-                await asyncio.get_running_loop().sock_connect(probe, _target(address))
+                loop = asyncio.get_running_loop()
+                await loop.sock_connect(probe, _target(address))
+                if header:
+                    await loop.sock_sendall(probe, header)
     except TimeoutError:
         return "timed-out"
     except OSError as error:

@@ -27,6 +27,17 @@ def test_a_node_that_listens_passes_and_one_that_does_not_is_refused(tmp_path: P
     assert asyncio.run(health.check(f"unix:{tmp_path}/other", 60.0)) == "refused"
 
 
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_node_that_expects_a_header_is_told_that_the_connection_is_our_own(version: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        header = health.HEADERS[version]
+        assert asyncio.run(health.check(address, 60.0, header)) == ""
+        node, _ = listening.accept()
+        with node:
+            assert node.recv(100) == header
+
+
 def test_a_node_that_says_nothing_times_out() -> None:
     # A full backlog: the kernel answers no further connection.
     with socket.socket() as listening:
@@ -57,8 +68,8 @@ def test_our_own_shortage_is_no_outcome(
 def test_every_node_but_the_offline_and_unresolved_is_checked(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def check(address: str, bound: float) -> str | None:
-        assert bound == 2.0
+    async def check(address: str, bound: float, header: bytes) -> str | None:
+        assert (bound, header) == (2.0, b"")
         return {"10.0.0.1:80": "", "10.0.0.3:80": "refused", "10.0.0.4:80": None}[address]
 
     monkeypatch.setattr("protobalance.control.background.check", check)
