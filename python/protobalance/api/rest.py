@@ -40,7 +40,10 @@ def application(supervisor: Supervisor) -> Starlette:
         for operation in OPERATIONS
     ]
     routes.append(Route("/v1/openapi.json", _description, methods=["GET"]))
-    return Starlette(routes=routes, exception_handlers={HTTPException: _not_an_operation})
+    paths = Starlette(routes=routes, exception_handlers={HTTPException: _not_an_operation})
+    # A path with a slash too many is unknown; a redirection would be no answer in JSON.
+    paths.router.redirect_slashes = False
+    return paths
 
 
 def _endpoint(operation: AnyOperation, supervisor: Supervisor) -> Callable[[Request], Awaitable[Response]]:

@@ -123,7 +123,7 @@ async def _ask_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
 def _from_json(body: bytes) -> float:
     try:
         value = msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadAnswer("the body is not JSON") from error
     number = finite_number(value.get("load") if isinstance(value, dict) else value)
     if number is None:

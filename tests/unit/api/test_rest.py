@@ -48,6 +48,7 @@ def test_a_question_in_the_query_reaches_the_supervisor_typed(rig: Rig) -> None:
         ("/v1/sessions?limit=1&limit=2", 400, "more than once"),
         ("/v1/nothing", 404, "path"),
         ("/v2/status", 404, "path"),
+        ("/v1/status/", 404, "path"),
     ],
 )
 def test_a_bad_question_is_refused_with_its_reason(rig: Rig, target: str, status: int, word: str) -> None:

@@ -65,6 +65,7 @@ def test_json_over_http(body: bytes) -> None:
         ("http", b"220 mail\r\n\r\n", "not an HTTP answer"),
         ("http", b"HTTP/1.1 503 Busy\r\n\r\n1", "HTTP status 503"),
         ("http", b"HTTP/1.1 200 OK\r\n\r\n{", "the body is not JSON"),
+        ("http", b'HTTP/1.1 200 OK\r\n\r\n{"\xff": 1}', "the body is not JSON"),
         ("http", b"HTTP/1.1 200 OK\r\n\r\n[]", "'[]' is neither a number nor {'load': number}"),
     ],
 )
