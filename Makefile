@@ -6,13 +6,14 @@ RUST_SOURCES := $(shell find crates bench/load -name '*.rs' -o -name 'Cargo.toml
 ENGINE := $(VENV)/.engine-release
 LOAD := target/release/pbload
 
-.PHONY: help demo test proof build lint fmt wheel peers lock clean
+.PHONY: help demo test proof build lint fmt wheel peers lock clean fuzz
 
 help:
 	@echo 'make demo   build, then show a balancer at work'
 	@echo 'make test   build, install what tests need, run every test'
 	@echo 'make proof  the long runs behind the claims; ONLY=name for one'
 	@echo 'make build  a release build as $(BIN)/protobalance'
+	@echo 'make fuzz   look for inputs that break a parser (TIME=600 each; LAW=tls_hello)'
 	@echo 'make lint   ruff, mypy, stubtest, import-linter, clippy, rustfmt'
 	@echo 'make fmt    format everything'
 	@echo 'make wheel  a wheel in dist/'
@@ -41,11 +42,17 @@ $(LOAD): $(RUST_SOURCES)
 # Rust first: its tests are quick and name the culprit more closely.
 test: build $(LOAD) peers
 	cargo test --quiet --locked --workspace --exclude protobalance-python
+	cargo test --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 	$(BIN)/pytest
 
 # What would take a test run too long; see tests/proof/__init__.py.
 proof: build $(LOAD)
 	$(BIN)/pytest -s -o python_files='proof_*.py' -o python_functions='proof_*' tests/proof -k '$(ONLY)'
+
+# Looks, TIME seconds for each, for inputs that break a law of what is read from outside; LAW= chooses some.
+fuzz: build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	fuzz/guided $(or $(TIME),10) $(LAW)
 
 # The real servers and clients that tests put around the balancer.
 peers:
@@ -66,6 +73,8 @@ $(ENVOY):
 lint: build
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo clippy --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz --all-targets -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -74,6 +83,7 @@ lint: build
 
 fmt: $(VENV)/.dependencies
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	$(BIN)/ruff check --fix --exit-zero
 	$(BIN)/ruff format
 
