@@ -12,6 +12,7 @@ from protobalance.api.socket_path import chosen_socket
 from protobalance.cli.client import Client
 from protobalance.cli.screen import terminal
 from protobalance.cli.screen.ink import Ink
+from protobalance.control.outside_text import in_json
 
 Page = Callable[[Output, Ink], Sequence[str]]
 
@@ -29,7 +30,7 @@ def show(
 
 
 def print_json(raw: bytes) -> None:
-    print(msgspec.json.format(raw, indent=2).decode())
+    print(in_json(msgspec.json.format(raw, indent=2).decode()))
 
 
 def print_page(lines: Sequence[str]) -> None:

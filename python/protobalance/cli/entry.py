@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from protobalance.cli import parser
 from protobalance.cli.failure import CommandFailed, error_json
+from protobalance.control.outside_text import in_json, one_line
 from protobalance.control.refusal import Refused
 
 DONE, REFUSED = 0, 1
@@ -46,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _tell(failure: CommandFailed | Refused, *, as_json: bool) -> None:
     """On stderr in either form, so that what stands on stdout is an answer and nothing else."""
     if not as_json:
-        said = f"protobalance: {failure}"
+        said = "\n".join(map(one_line, f"protobalance: {failure}".splitlines()))
     elif isinstance(failure, CommandFailed):
-        said = failure.json().decode()
+        said = in_json(failure.json().decode())
     else:
-        said = error_json(failure.kind, failure.what, failure.where, failure.remedy).decode()
+        said = in_json(error_json(failure.kind, failure.what, failure.where, failure.remedy).decode())
     print(said, file=sys.stderr)
 
 

@@ -20,6 +20,7 @@ from protobalance.control.bequest import MANAGER
 from protobalance.control.confinement import confine
 from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, load_engine, start_engine
 from protobalance.control.operator_log import to_stream
+from protobalance.control.outside_text import one_line
 from protobalance.control.running import Surroundings
 from protobalance.control.systemd import Notifier, take_listen_fds
 from protobalance.keeper import ALONE, Backing
@@ -65,7 +66,7 @@ def rehearse(origin: Path) -> int:
         configuration.load(origin)
     except ConfigError as error:
         raise _refused(error) from None
-    print(f"protobalance {protobalance.__version__} would start with {origin}")
+    print(one_line(f"protobalance {protobalance.__version__} would start with {origin}"))
     return 0
 
 
@@ -85,7 +86,7 @@ def _free_socket(given: Path | None, configured: str | None, backing: Backing) -
 
 
 def _announce(line: str) -> None:
-    print(f"protobalance {protobalance.__version__} {line}", flush=True)
+    print(one_line(f"protobalance {protobalance.__version__} {line}"), flush=True)
 
 
 def _with_workers(wanted: int) -> EngineFactory:

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Literal, TextIO
 
+from protobalance.control.outside_text import one_line
+
 Level = Literal["info", "warning", "error"]
 Write = Callable[[Level, str], None]
 
@@ -45,11 +47,9 @@ def to_stream(stream: TextIO | None = None, *, journal: bool | None = None) -> W
     prefixed = "JOURNAL_STREAM" in os.environ if journal is None else journal
 
     def write(level: Level, line: str) -> None:
-        # One line stays one line: a name or an error text from outside must not forge another.
-        flat = line.replace("\n", " / ").replace("\r", " ")
         mark = f"<{_PRIORITY[level]}>" if prefixed else ""
         with contextlib.suppress(OSError, ValueError):
-            out.write(f"{mark}protobalance: {level}: {flat}\n")
+            out.write(f"{mark}protobalance: {level}: {one_line(line)}\n")
             out.flush()
 
     return write
@@ -65,6 +65,6 @@ def to_logging() -> Write:
         if not logger.handlers:
             # As libraries do: a program that has set up no logging gets nothing on its stderr.
             logger.addHandler(logging.NullHandler())
-        logger.log(getattr(logging, level.upper()), "%s", line)
+        logger.log(getattr(logging, level.upper()), "%s", one_line(line))
 
     return write

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from protobalance.control.outside_text import STEERING
+
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 PIECE = re.compile(ESCAPE.pattern + "|.")
-# Text that comes from a file or from outside must not steer the terminal that shows it.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +58,4 @@ def cut(line: str, columns: int) -> str:
 
 def harmless(words: str) -> str:
     """The words without anything that a terminal would obey."""
-    return CONTROL.sub("�", words)
+    return STEERING.sub("�", words)

@@ -11,6 +11,7 @@ from protobalance.cli.answer import print_json, print_page
 from protobalance.cli.options import add_json
 from protobalance.cli.screen import terminal
 from protobalance.cli.screen.changes import warning_lines
+from protobalance.cli.screen.ink import harmless
 from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import ConfigError, load
 from protobalance.config.advice import advise
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             plural(result.clusters, "cluster"),
             plural(result.nodes, "node"),
         )
-        print(f"{result.source}: sound; {', '.join(things)}")
+        print(f"{harmless(result.source)}: sound; {', '.join(things)}")
         print_page(warning_lines(result.warnings, terminal.ink()))
     else:
         print("\n".join(problem_lines(result.problems)))

@@ -16,7 +16,9 @@ from protobalance.cli.client import Client
 from protobalance.cli.failure import CommandFailed
 from protobalance.cli.options import add_json, add_socket
 from protobalance.cli.screen import terminal
+from protobalance.cli.screen.ink import harmless
 from protobalance.cli.screen.status import page
+from protobalance.control.outside_text import in_json
 
 EXAMPLE = "protobalance status --watch"
 REFRESH = 1.0  # seconds; what changes faster cannot be read
@@ -37,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         return answer.show(arguments, status.OPERATION, status.StatusQuestion(), page)
     client = Client(chosen_socket(arguments.socket))
     if arguments.json:
-        _watch(client, lambda raw: print(raw.decode(), flush=True), _tell_json)
+        _watch(client, lambda raw: print(in_json(raw.decode()), flush=True), _tell_json)
     elif not terminal.is_terminal():
         _watch(client, lambda raw: answer.print_page([*_page(raw), ""]), _tell)
     else:
@@ -78,7 +80,7 @@ def _redraw(raw: bytes) -> None:
 
 
 def _lines(away: CommandFailed) -> list[str]:
-    return [*str(away).splitlines(), "waiting for it; Ctrl-C ends this"]
+    return [*map(harmless, str(away).splitlines()), "waiting for it; Ctrl-C ends this"]
 
 
 def _tell(away: CommandFailed) -> None:
@@ -86,4 +88,4 @@ def _tell(away: CommandFailed) -> None:
 
 
 def _tell_json(away: CommandFailed) -> None:
-    print(away.json().decode(), file=sys.stderr)
+    print(in_json(away.json().decode()), file=sys.stderr)
