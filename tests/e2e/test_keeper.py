@@ -16,6 +16,7 @@ import pytest
 from peers import pbload
 from peers.command import Command, ended, running
 from peers.joined import PATIENCE, exchange, listening, session
+from peers.killing import killed_at_random
 from peers.process import Address, wait_until
 from peers.wish import Config, cluster, wish
 
@@ -224,3 +225,10 @@ def test_a_state_folder_stays_claimed_from_one_balancer_to_the_next(tmp_path: Pa
             command.ask("node", "set", "c/echo", "draining")
         with running(config, tmp_path) as command:
             assert command.status().clusters[0].nodes[0].admin_state == "draining"
+
+
+def test_whatever_moment_it_is_killed_at_nothing_that_was_told_is_lost(tmp_path: Path) -> None:
+    """Law 6 and design section 5: homes, weights and history, and no client refused. `make proof` does five
+    hundred.
+    """
+    killed_at_random(tmp_path, 5)

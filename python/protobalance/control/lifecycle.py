@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,6 +106,7 @@ class _Process:
         self._backing = surroundings.bequest.backing
         self._manager = Notifier()
         self._ends = 0
+        self._over = asyncio.Event()
         self._end_asked = asyncio.Event()
         self._now_asked = asyncio.Event()
         self._reload_asked = asyncio.Event()
@@ -134,7 +135,7 @@ class _Process:
                 self._tell(READY=1, STATUS=line)
                 if self._backing.occasion.why == "death":
                     await asyncio.to_thread(self._supervisor.look_at_file)
-                await self._end_asked.wait()
+                await self._over.wait()
                 if not self._superseded:
                     self._tell(STOPPING=1, STATUS="draining")
                     await self._drain(self._supervisor.running.in_force.config.engine.grace)
@@ -143,7 +144,7 @@ class _Process:
             await background.stop()
         if self._superseded:
             # Whoever asks, asks the one that took over.
-            await self._drain(self._superseded.grace)
+            await self._outlive(self._superseded.grace)
 
     def _tell(self, **states: str | int) -> None:
         """The service manager; it listens to its main process, which is the keeper if there is one."""
@@ -164,7 +165,7 @@ class _Process:
                     self._backing.predecessors = processes
                 case Superseded():
                     self._superseded = order
-                    self._end_asked.set()
+                    self._over.set()
         if orders is None:
             loop.remove_reader(descriptor)
             self._listen_to_signals(loop)
@@ -179,6 +180,7 @@ class _Process:
 
     def _end(self) -> None:
         self._ends += 1
+        self._over.set()
         self._end_asked.set()
         if self._ends > 1:
             self._now_asked.set()
@@ -212,29 +214,48 @@ class _Process:
             self._log.info(f"{result.source}: nothing has changed")
         return f"generation {result.generation}"
 
-    async def _drain(self, grace: float | None) -> None:
+    async def _drain(self, grace: float) -> None:
+        """Accept nobody any more; let sessions end by themselves for so long, or until asked again."""
         import asyncio  # noqa: PLC0415 - the law of this file
 
-        began = time.monotonic()
-        told = began
         active = await asyncio.to_thread(self._supervisor.drain)
         if active:
-            bound = "until they end" if grace is None else f"for at most {grace:g} s"
-            said = f"{sessions_go(active)} on {bound}"
+            said = f"{sessions_go(active)} on for at most {grace:g} s"
             self._log.info(f"{said}; another signal ends {'it' if active == 1 else 'them'} now")
-        while active and not self._now_asked.is_set() and (grace is None or time.monotonic() - began < grace):
-            try:
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._now_asked.wait()
-            except TimeoutError:
-                pass
-            active = self._supervisor.drain()
-            if active and time.monotonic() - told >= PROGRESS_EVERY:
-                told = time.monotonic()
-                left = f"{plural(active, 'session')} left"
-                self._log.info(left)
-                if not self._superseded:
-                    self._tell(STATUS=f"draining, {left}")
-        if active:
+        left = await self._sessions_left(self._now_asked, grace, tell=self._tell_of_progress)
+        if left:
             why = "asked to" if self._now_asked.is_set() else f"{grace:g} s are over"
-            self._log.warning(f"ending {plural(active, 'session')}: {why}")
+            self._log.warning(f"ending {plural(left, 'session')}: {why}")
+
+    async def _outlive(self, grace: float | None) -> None:
+        """The same for those left behind by an upgrade: as long as they like, unless `grace` bounds it or
+        everything is to end.
+        """
+        left = await self._sessions_left(self._end_asked, grace, tell=None)
+        if left and self._end_asked.is_set():
+            await self._drain(self._supervisor.running.in_force.config.engine.grace)
+        elif left:
+            self._log.warning(f"ending {plural(left, 'session')}: {grace:g} s are over")
+
+    async def _sessions_left(
+        self, asked: asyncio.Event, grace: float | None, tell: Callable[[int], None] | None
+    ) -> int:
+        """Wait until there are none, until `asked`, or for `grace` seconds."""
+        import asyncio  # noqa: PLC0415 - the law of this file
+
+        told = began = time.monotonic()
+        while active := self._supervisor.drain():
+            if asked.is_set() or (grace is not None and time.monotonic() - began >= grace):
+                break
+            if tell and time.monotonic() - told >= PROGRESS_EVERY:
+                told = time.monotonic()
+                tell(active)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await asked.wait()
+        return active
+
+    def _tell_of_progress(self, active: int) -> None:
+        left = f"{plural(active, 'session')} left"
+        self._log.info(left)
+        self._tell(STATUS=f"draining, {left}")

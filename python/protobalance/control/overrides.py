@@ -183,7 +183,8 @@ class OverridesFile:
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
-    fresh = path.with_suffix(f".{os.getpid()}.new")
+    # The folder is ours alone, so one name will do: what a kill left there is written over.
+    fresh = path.with_suffix(".new")
     try:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path

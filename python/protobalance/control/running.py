@@ -186,6 +186,8 @@ class Running:
 
     def refuse_while_draining(self) -> None:
         """No change while the balancer ends."""
+        if self.superseded:
+            raise Refused("conflict", "another process has taken over meanwhile", "", "ask again")
         if self.draining:
             # A plan would open the listeners again.
             raise Refused("stopped", "the balancer is draining", "", "start it again to change it")

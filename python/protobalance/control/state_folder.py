@@ -29,7 +29,7 @@ class StateFolder:
         self.release()
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = _opened(path / LOCK_NAME)
         except OSError:
             return
         try:
@@ -50,6 +50,14 @@ class StateFolder:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _opened(path: Path) -> int:
+    """To write, for network file systems lock nothing else; to read where nothing can be written."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _is_open_at(descriptor: int, path: Path) -> bool:

@@ -40,6 +40,10 @@ class _Running(Running):
     def ready(self) -> bool:
         return " ready: " in self.log.read_text()
 
+    def serving(self) -> int:
+        """The balancer; its keeper comes before it."""
+        return self.processes()[1]
+
     def reload(self, wish: Wish) -> None:
         self.wish = wish
         expect(self._apply(configuration(wish)), "the change was refused")
