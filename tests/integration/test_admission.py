@@ -31,13 +31,15 @@ def limited(nodes: dict[str, Address], **limits: int) -> Config:
     return config
 
 
-def arrived(address: Address, client: str = "127.0.0.1") -> socket.socket | None:
-    """The client's connection once its node has greeted it; None if it was reset."""
+def arrived(address: Address, client: str = "127.0.0.1", says: bytes = b"") -> socket.socket | None:
+    """The client's connection once its node has greeted it; None if it was reset.
+    `says`: its first words."""
     try:
         connection = socket.create_connection(address, timeout=PATIENCE, source_address=(client, 0))
     except ConnectionResetError:
         return None
     try:
+        connection.sendall(says)
         assert connection.recv(2) == b"n\n"
     except ConnectionResetError:
         connection.close()
@@ -160,6 +162,26 @@ def test_a_listener_takes_clients_in_as_fast_as_it_may() -> None:
         # Two at once and one for each of the four workers that look together; the others at the rate.
         assert time.monotonic() - began >= (12 - 2 - 4) / 20
         assert counted(balancer).refused == 0
+
+
+def test_behind_a_proxy_the_client_that_it_names_counts() -> None:
+    """The proxy itself is nobody's client, however many come through it."""
+    with pbload.nodes("greet", name="n") as nodes:
+        config = limited(nodes, max_sessions_per_client=2)
+        config["listeners"]["in"] |= {"proxy_protocol": "required", "proxy_protocol_from": ["127.0.0.1"]}
+        with Balancer(config) as balancer:
+            address = balancer.address("in")
+            sessions = []
+            for client in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+                header = f"PROXY TCP4 {client} 192.0.2.9 1000 80\r\n".encode()
+                came = [arrived(address, says=header) for _ in range(4)]
+                assert [each is not None for each in came] == [True, True, False, False]
+                sessions += came[:2]
+            assert counted(balancer).refused == 6
+            told = [entry.summary for entry in balancer.history() if entry.kind == "client-refused"]
+            assert told[-1].startswith("192.0.2.1 is at its ")
+            leave(balancer, *sessions)
+            assert counted(balancer).opened == counted(balancer).closed
 
 
 def test_ipv6_clients_are_networks() -> None:
