@@ -11,8 +11,10 @@ from peers import pbload
 from peers.joined import PATIENCE, exchange, listening, session
 from peers.port_ranges import free_range
 from peers.process import address_of, free_ports, text_of
-from peers.wish import cluster, wish
+from peers.wish import Config, cluster, wish
 from protobalance import Balancer, Refused
+from protobalance.config import from_mapping
+from protobalance.config.rendering import render
 
 
 @pytest.mark.parametrize("outside", ["127.0.0.1", "::1"])
@@ -110,6 +112,64 @@ def test_a_port_that_somebody_listens_on_is_refused() -> None:
                 pass
             with session(first.address("in"), server):
                 pass
+
+
+def _warned(balancer: Balancer, config: Config) -> list[str]:
+    return balancer.supervisor.plan(render(from_mapping(config))).warnings
+
+
+def test_a_plan_says_which_ports_cannot_be_had() -> None:
+    """Before `apply` is refused for them; what is ours already can be had."""
+    with listening() as server, listening() as stranger:
+        _, taken = stranger.getsockname()
+        config = wish({"n": server.getsockname()[:2]})
+        config["listeners"]["in"]["bind"] = _range(3)
+        with Balancer(config) as balancer:
+            config["listeners"]["in"]["bind"] = [config["listeners"]["in"]["bind"], f"127.0.0.2:{taken}"]
+            assert _warned(balancer, config) == []
+            config["listeners"]["in"]["bind"] += [f"0.0.0.0:{taken}", "192.0.2.1:80"]
+            assert _warned(balancer, config) == [
+                f"listeners.in.bind: 0.0.0.0:{taken}: Address already in use; it would not be applied",
+                "listeners.in.bind: 192.0.2.1:80: Cannot assign requested address; it would not be applied",
+            ]
+            with pytest.raises(Refused):
+                balancer.apply(config)
+
+
+def test_a_listener_moves_between_one_address_and_all() -> None:
+    """Its own socket stands in nobody's way; somebody else's still does."""
+    (port,) = free_ports(1, "0.0.0.0")
+    with listening() as server:
+        config = wish({"n": server.getsockname()[:2]})
+        bindings = (f"127.0.0.1:{port}", f"0.0.0.0:{port}", f"127.0.0.1:{port}")
+        config["listeners"]["in"]["bind"] = bindings[0]
+        with Balancer(config) as balancer, session(balancer.address("in"), server) as (client, node):
+            for bind in bindings:
+                config["listeners"]["in"]["bind"] = bind
+                balancer.apply(config)
+                assert balancer.address("in") == address_of(bind)
+                with session(("127.0.0.1", port), server):
+                    exchange(client, node)
+                with pytest.raises(Refused, match="in use"), Balancer(config):
+                    pass
+
+
+@pytest.mark.parametrize("first", ["0.0.0.0", "127.0.0.1"])
+def test_the_more_exact_of_two_listeners_has_the_client(first: str) -> None:
+    """An address and all addresses on one port, in either order."""
+    (port,) = free_ports(1, "0.0.0.0")
+    with pbload.nodes("greet", name="e") as exact, pbload.nodes("greet", name="w") as wide:
+        config = wish(exact)
+        config["clusters"]["w"] = cluster(wide)
+        listeners = {"127.0.0.1": {"cluster": "c"}, "0.0.0.0": {"cluster": "w"}}
+        config["listeners"] = {
+            f"l{host}": listeners[host] | {"bind": f"{host}:{port}"}
+            for host in sorted(listeners, key=lambda host: host != first)
+        }
+        with Balancer(config):
+            for host, greeting in (("127.0.0.1", b"e\n"), ("127.0.0.2", b"w\n")):
+                with socket.create_connection((host, port), timeout=PATIENCE) as client:
+                    assert client.recv(2) == greeting
 
 
 def test_one_port_on_ipv4_and_on_ipv6_is_two_addresses() -> None:

@@ -53,9 +53,18 @@ impl Bound {
         workers: usize,
         spec: &ListenerSpec,
     ) -> Result<Bound, EngineError> {
-        let refused = |error| EngineError::bind(&spec.name, address, error);
         // `SO_REUSEPORT` would let us join another balancer of the same user unawares.
-        drop(open_alone(address).map_err(refused)?);
+        drop(open_alone(address).map_err(|error| EngineError::bind(&spec.name, address, error))?);
+        Bound::beside(address, workers, spec)
+    }
+
+    /// The same for an address of which a part is ours: what we hold keeps others off already.
+    pub(crate) fn beside(
+        address: SocketAddr,
+        workers: usize,
+        spec: &ListenerSpec,
+    ) -> Result<Bound, EngineError> {
+        let refused = |error| EngineError::bind(&spec.name, address, error);
         let first = open(address).map_err(refused)?;
         let address = local_address(&first).map_err(refused)?;
         let mut sockets = vec![first];
@@ -133,6 +142,13 @@ pub(crate) fn addresses(bind: &str) -> Result<Vec<SocketAddr>, String> {
     (first..=last).map(|port| format!("{host}:{port}").parse().map_err(|_| expected())).collect()
 }
 
+/// Whether some connection could arrive at either: one is every address of its family at this port.
+pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port()
+        && one.is_ipv4() == other.is_ipv4()
+        && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
 pub(crate) fn local_address(socket: impl AsFd) -> rustix::io::Result<SocketAddr> {
     SocketAddr::try_from(getsockname(socket)?).map_err(|_| rustix::io::Errno::AFNOSUPPORT)
 }
@@ -166,7 +182,22 @@ pub(crate) fn unbound(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bound, addresses};
+    use super::{Bound, addresses, overlap};
+
+    #[test]
+    fn the_wildcard_overlaps_every_address_of_its_family_at_its_port() {
+        for (one, other, both) in [
+            ("0.0.0.0:80", "127.0.0.1:80", true),
+            ("[::1]:80", "[::]:80", true),
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.2:80", "127.0.0.1:80", false),
+            ("0.0.0.0:80", "127.0.0.1:81", false),
+            ("0.0.0.0:80", "[::1]:80", false),
+        ] {
+            let (one, other) = (one.parse().expect("address"), other.parse().expect("address"));
+            assert_eq!((overlap(one, other), overlap(other, one)), (both, both), "{one} {other}");
+        }
+    }
 
     #[test]
     fn each_socket_has_a_worker_and_each_worker_a_socket() {

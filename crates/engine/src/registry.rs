@@ -19,7 +19,7 @@ use protobalance_core::session::TimeLimits;
 use protobalance_core::wire::proxy_protocol::Version;
 
 use crate::affinity_file::AffinityStore;
-use crate::bind::{Bound, addresses};
+use crate::bind::{Bound, addresses, overlap};
 use crate::connect::NodeAddress;
 use crate::error::{EngineError, ErrorKind};
 use crate::ftp;
@@ -184,7 +184,7 @@ impl Registry {
                     };
                     let socket = match known {
                         Some(socket) => socket,
-                        None => Arc::new(self.bind(address, wanted)?),
+                        None => Arc::new(self.bind(address, &used, wanted)?),
                     };
                     if !used.insert(socket.address) {
                         return Err(refused(format!("{} is bound twice", socket.address)));
@@ -231,9 +231,17 @@ impl Registry {
         chosen
     }
 
-    fn bind(&mut self, address: SocketAddr, wanted: &ListenerSpec) -> Result<Bound, EngineError> {
+    /// `used`: what the plan in the making has bound so far.
+    fn bind(
+        &mut self,
+        address: SocketAddr,
+        used: &HashSet<SocketAddr>,
+        wanted: &ListenerSpec,
+    ) -> Result<Bound, EngineError> {
+        let mut ours = self.plan.bound.iter().map(|(bound, _)| &bound.address).chain(used);
         match self.unclaimed.take(&wanted.name, address) {
             Some((bound, sockets)) => Bound::adopted(bound, sockets, self.workers, wanted),
+            None if ours.any(|ours| overlap(*ours, address)) => Bound::beside(address, self.workers, wanted),
             None => Bound::new(address, self.workers, wanted),
         }
     }

@@ -43,6 +43,7 @@ from protobalance.control.counted import plural
 from protobalance.control.impact import impact
 from protobalance.control.in_force import InForce
 from protobalance.control.overrides import Overrides
+from protobalance.control.ports import refused_binds
 from protobalance.control.refusal import Refused
 from protobalance.control.running import Running, Surroundings
 from protobalance.control.transactions import Transactions
@@ -212,6 +213,7 @@ class Supervisor:
         """What `apply` would do; the file's text unless given. Raises `ConfigError`."""
         running = self.running
         preview = self._preview(running, *self._wished(text, source))
+        held = [text for listener in running.engine.snapshot().listeners for text in listener.addresses]
         return PlanResult(
             source=preview.after.source,
             generation=running.generation,
@@ -222,7 +224,7 @@ class Supervisor:
             sessions_finishing=sum(
                 each.finishing for each in preview.impact if each.subject.startswith("node ")
             ),
-            warnings=preview.warnings,
+            warnings=[*refused_binds(preview.after.config, held), *preview.warnings],
         )
 
     # Changes.
