@@ -8,11 +8,15 @@ use protobalance_core::wire::proxy_protocol::{Header, LONGEST, Version, parse, w
 use crate::cuts::parse_in_cuts;
 
 pub(crate) fn holds(bytes: &[u8]) {
-    let Ok(Parse::Complete { value, .. }) = parse_in_cuts(bytes, LONGEST, parse) else { return };
+    let Ok(Parse::Complete { value, used }) = parse_in_cuts(bytes, LONGEST, parse) else { return };
     let ends = match value {
         Header::Own => None,
         Header::Proxied { source, destination } => Some((source, destination)),
     };
+    if let (true, Some((from, to))) = (bytes.starts_with(b"PROXY"), ends) {
+        let said = format!(" {} {}\r\n", from.port(), to.port());
+        assert!(bytes[..used].ends_with(said.as_bytes()), "ports are what was written");
+    }
     for version in [Version::V1, Version::V2] {
         let written = write(version, ends);
         let Ok(Parse::Complete { value, used }) = parse(&written) else { panic!("{written:?}") };

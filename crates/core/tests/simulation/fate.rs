@@ -29,7 +29,7 @@ pub(crate) fn fate(visit: &Visit, event: Event, now: Moment, ledger: &Ledger) ->
     let movable = visit.may_move_on();
     match event {
         Event::Connected | Event::SpokeToNode | Event::SpokeToClient => GoesOn,
-        Event::Failed(failure) => MovesOn(failure, failure != Failure::OurShortage),
+        Event::Failed(failure) => MovesOn(failure, failure != Failure::OurShortage && !visit.pinned),
         Event::Closed(Side::Node) if movable && is_early(visit, now) => silent(Failure::ClosedEarly),
         Event::Closed(side) => PassedOn(side),
         Event::Reset(Side::Node) if movable => silent(Failure::Reset),
@@ -59,7 +59,7 @@ fn at_deadline(visit: &Visit, now: Moment) -> Fate {
     }
     if !visit.connected {
         // A node tried for the rest of the session's time only is not to blame.
-        return MovesOn(Failure::TimedOut, visit.had_its_time(now));
+        return MovesOn(Failure::TimedOut, visit.had_its_time(now) && !visit.pinned);
     }
     if now >= visit.first_byte_due() {
         Ends(CloseReason::FirstByteTimeout, false)

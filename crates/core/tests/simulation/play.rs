@@ -1,12 +1,13 @@
 //! One event for one session: what must come of it is said first, then the session is asked.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use protobalance_core::affinity::OnFailover;
 use protobalance_core::cluster::Cluster;
 use protobalance_core::failover::{Circumstances, Trace, Why, preview};
 use protobalance_core::moment::Moment;
-use protobalance_core::node::{Health, NodeState};
+use protobalance_core::node::{AdminState, Health, NodeIndex, NodeState};
 use protobalance_core::session::{Action, CloseReason, Event, Failure, News, Session, Side};
 
 use crate::fate::{Fate, fate};
@@ -15,6 +16,8 @@ use crate::peers::CLIENTS;
 use crate::plan::{self, LISTENERS};
 use crate::visit::Visit;
 use crate::world::World;
+
+const NOBODY: Action = Action::End { reason: CloseReason::NoNode, reset: true };
 
 /// News of nodes: up, or down like this.
 type Tidings = Vec<(Arc<NodeState>, Option<Failure>)>;
@@ -25,25 +28,20 @@ impl World {
         let (family, limits) = self.workers[worker].listeners[listener];
         let cluster = Arc::clone(&self.workers[worker].clusters[family]);
         let (client, at) = (plan::client(&mut self.random), self.at());
-        let home = cluster.affinity.as_ref().and_then(|it| self.homes[family].visit(it, client, at.unix_now));
-        let question = Question { cluster: &cluster, ledger: &self.ledger, tried: &[], now: self.now };
-        let answer = question.first(home);
-        let foreseen = preview(&cluster, client, at, &mut Trace::empty());
-        let (mut session, action) = Session::open(client, Arc::clone(&cluster), at, &mut Trace::empty());
         self.opened += 1;
-        self.note(self.opened, None, action);
-        let chosen = chosen(&session, action);
-        assert!(answer.allows(chosen), "law 2: {chosen:?} is not {answer:?}");
-        assert_eq!(foreseen, chosen, "a preview is what happens next");
-        assert!(session.take_news().is_empty());
-        let Some((index, why)) = chosen else {
-            assert_eq!(action, Action::End { reason: CloseReason::NoNode, reset: true });
-            return;
+        let pinned = self.random.one_in(12) && !cluster.nodes.is_empty();
+        let (home, session, chosen) = if pinned {
+            let (session, chosen) = self.open_pinned(client, &cluster, at);
+            (None, session, chosen)
+        } else {
+            self.open_chosen(client, &cluster, at)
         };
+        let Some((index, why)) = chosen else { return };
         let mut visit = Visit {
             id: self.opened,
             session,
             client: self.random.of(&CLIENTS),
+            pinned,
             worker,
             listener,
             node: Arc::clone(&cluster.nodes[usize::from(index)].state),
@@ -70,6 +68,46 @@ impl World {
         self.visits.push(visit);
     }
 
+    fn open_chosen(
+        &mut self,
+        client: IpAddr,
+        cluster: &Arc<Cluster>,
+        at: Circumstances,
+    ) -> (Option<NodeIndex>, Session, Option<(NodeIndex, Why)>) {
+        let homes = &mut self.homes[family_of(cluster)];
+        let home = cluster.affinity.as_ref().and_then(|it| homes.visit(it, client, at.unix_now));
+        let question = Question { cluster, ledger: &self.ledger, tried: &[], now: self.now };
+        let answer = question.first(home);
+        let foreseen = preview(cluster, client, at, &mut Trace::empty());
+        let (mut session, action) = Session::open(client, Arc::clone(cluster), at, &mut Trace::empty());
+        self.note(self.opened, None, action);
+        let chosen = chosen(&session, action);
+        assert!(answer.allows(chosen), "law 2: {chosen:?} is not {answer:?}");
+        assert_eq!(foreseen, chosen, "a preview is what happens next");
+        assert!(chosen.is_some() || action == NOBODY, "{action:?}");
+        assert!(session.take_news().is_empty());
+        (home, session, chosen)
+    }
+
+    /// One whose port is a node's: that node, unless it is offline.
+    fn open_pinned(
+        &mut self,
+        client: IpAddr,
+        cluster: &Arc<Cluster>,
+        at: Circumstances,
+    ) -> (Session, Option<(NodeIndex, Why)>) {
+        let index = self.random.below(cluster.nodes.len());
+        let node = &cluster.nodes[index];
+        let states = [node.admin_state, self.ledger.of(&node.state).wanted];
+        let withdrawn = states.into_iter().find(|state| *state != AdminState::Available);
+        let (session, action) = Session::open_at(client, Arc::clone(cluster), index as NodeIndex, at);
+        self.note(self.opened, None, action);
+        let offline = withdrawn == Some(AdminState::Offline);
+        assert_eq!(action, if offline { NOBODY } else { Action::Attempt(index as NodeIndex) }, "law 5");
+        let chosen = chosen(&session, action);
+        (session, chosen)
+    }
+
     /// Tells a session of an event, as `Worker::step` does, and checks all that comes of it.
     pub(crate) fn tell(&mut self, place: usize, event: Event) {
         let mut visit = self.visits.swap_remove(place);
@@ -81,7 +119,9 @@ impl World {
         let mut tidings = self.book_fate(&mut visit, event, fate);
         let mut answer = None;
         if let Fate::MovesOn(..) = fate {
-            if visit.is_out_of_time(self.now) {
+            if visit.pinned {
+                fate = Fate::Ends(CloseReason::NoNode, true);
+            } else if visit.is_out_of_time(self.now) {
                 fate = Fate::Ends(CloseReason::FailoverTimeout, true);
             } else {
                 answer = Some(self.foresee(&mut visit, at));
@@ -118,6 +158,9 @@ impl World {
             return;
         }
         visit.session.rebase(Arc::clone(cluster));
+        if visit.pinned {
+            return;
+        }
         if !has_same_homes(cluster, &visit.cluster) {
             visit.came_with_home = None;
         }
@@ -130,6 +173,7 @@ impl World {
         let mut tidings = Tidings::new();
         if matches!(event, Event::Closed(Side::Node) | Event::Reset(Side::Node))
             && matches!(fate, Fate::PassedOn(_) | Fate::Ends(..))
+            && !visit.pinned
             && !visit.spoke_to_client
             && visit.ended_sides.is_empty()
         {
@@ -171,11 +215,11 @@ impl World {
             }
             Event::SpokeToNode => {
                 (visit.spoke_to_node, visit.careful, visit.active_at) = (true, false, self.now);
-                visit.replayable = visit.cluster.limits.replay_unanswered;
+                visit.replayable = visit.cluster.limits.replay_unanswered && !visit.pinned;
             }
             Event::SpokeToClient => {
                 visit.careful = false;
-                self.ledger.of_mut(&visit.node).proven = true;
+                self.ledger.of_mut(&visit.node).proven |= !visit.pinned;
                 self.book_proof(visit, &mut tidings);
                 if !visit.is_sealed() {
                     self.book_disproof(visit, retry_at, &mut tidings);
@@ -190,6 +234,9 @@ impl World {
     /// The node has shown that it serves.
     fn book_proof(&mut self, visit: &mut Visit, tidings: &mut Tidings) {
         visit.on_trial = false;
+        if visit.pinned {
+            return;
+        }
         if self.ledger.of_mut(&visit.node).retry_at.take().is_some() {
             tidings.push((Arc::clone(&visit.node), None));
         }
@@ -247,10 +294,14 @@ impl World {
         false
     }
 
-    fn book_attempt(&mut self, visit: &mut Visit, chosen: (u16, Why), unix_now: u32) {
+    fn book_attempt(&mut self, visit: &mut Visit, chosen: (NodeIndex, Why), unix_now: u32) {
         let (index, why) = chosen;
         let (now, retry_interval) = (self.now, visit.cluster.limits.retry_interval);
         let account = self.ledger.of_mut(&visit.node);
+        if why == Why::Port {
+            // What becomes of it says nothing of the node.
+            return account.open();
+        }
         if why != Why::LastResort && account.health(now) == Health::DueForTrial {
             // Law 4: this is the one trial, until it is decided or its time is up.
             account.retry_at = Some(now.after(retry_interval));
@@ -322,14 +373,20 @@ impl Visit {
         let node = self.session.node().expect("an attempt");
         assert!(Arc::ptr_eq(node, &self.node));
         assert_eq!(self.session.phase(), self.phase(), "{self:?}");
-        assert_eq!(self.session.cluster().is_none(), self.is_sealed(), "sealed sessions keep no plan alive");
+        let cluster = (!self.is_sealed()).then_some(&self.cluster);
+        let goes_by = self.session.cluster().map(Arc::as_ptr);
+        assert_eq!(
+            goes_by,
+            cluster.map(Arc::as_ptr),
+            "sealed sessions keep no plan alive, others their latest"
+        );
         assert_eq!(self.session.deadline(&self.limits), self.due(), "at {now:?}: {self:?}");
         assert_eq!(self.session.holds_client(), self.careful);
         assert_eq!(self.session.first_closed(), self.ended_sides.first().copied());
     }
 }
 
-fn chosen(session: &Session, action: Action) -> Option<(u16, Why)> {
+fn chosen(session: &Session, action: Action) -> Option<(NodeIndex, Why)> {
     let Action::Attempt(index) = action else { return None };
     Some((index, session.attempts().last()?.why))
 }

@@ -16,6 +16,8 @@ pub(crate) struct Visit {
     pub(crate) id: u64,
     pub(crate) session: Session,
     pub(crate) client: Client,
+    /// It belongs to its node, and to no other.
+    pub(crate) pinned: bool,
     pub(crate) worker: usize,
     pub(crate) listener: usize,
     /// The plan it goes by, while it may still go elsewhere.
@@ -49,7 +51,10 @@ impl Visit {
 
     /// Law 3: as long as no byte went either way that cannot be taken back, and nobody was told of an end.
     pub(crate) fn may_move_on(&self) -> bool {
-        !self.spoke_to_client && (!self.spoke_to_node || self.replayable) && self.ended_sides.is_empty()
+        !self.pinned
+            && !self.spoke_to_client
+            && (!self.spoke_to_node || self.replayable)
+            && self.ended_sides.is_empty()
     }
 
     /// No other node can be tried any more, whatever happens.

@@ -211,10 +211,11 @@ impl World {
 
     fn raise(&mut self) {
         for node in self.plan.clusters.iter().flat_map(|cluster| &cluster.nodes) {
+            let account = self.ledger.of_mut(&node.state);
+            account.cleared &= node.admin_state == AdminState::Offline;
             if node.admin_state == AdminState::Available {
                 node.state.set_admin_state(AdminState::Available);
-                let account = self.ledger.of_mut(&node.state);
-                (account.wanted, account.cleared) = (AdminState::Available, false);
+                account.wanted = AdminState::Available;
             }
         }
     }
