@@ -2,7 +2,7 @@
 //! laws of the data path promise is true.
 //!
 //! * `world`: what there is, and which event comes next; `plan` and `peers` draw what it is made of.
-//! * `play`: tells a session of an event, having said before what must come of it:
+//! * `opening` and `play`: open a session, and tell it of an event, having said before what must come of it:
 //!   `fate` (laws 3, 5, 7, 12), `order` (law 2), `homes` (law 6), `ledger` (laws 4, 5, 13).
 //! * `anything`: any event in any state, as no engine would send them.
 //!
@@ -12,6 +12,7 @@ mod anything;
 mod fate;
 mod homes;
 mod ledger;
+mod opening;
 mod order;
 mod peers;
 mod plan;
