@@ -23,6 +23,18 @@ from peers.succession import upgraded_under_load
 from peers.wish import Config, wish
 from protobalance.control.answers import UpgradeResult
 
+# A version that cannot load all of itself any more once a file is there.
+UNFIT = """
+import pathlib
+import protobalance.cli.foreground as foreground
+load = foreground._load_admin
+def broken(backing):
+    if pathlib.Path({flag!r}).exists():
+        raise ImportError("half and half")
+    return load(backing)
+foreground._load_admin = broken
+"""
+
 
 @pytest.fixture
 def server() -> Iterator[socket.socket]:
@@ -188,6 +200,30 @@ def test_a_keeper_that_became_another_program_starts_a_dead_balancer_again(tmp_p
             os.kill(command.child.pid, signal.SIGCONT)
             assert client.recv(2) == b"n\n"
         assert command.status().version == "2.0"
+
+
+def test_a_program_that_was_replaced_under_a_balancer_that_dies_is_started_whole(tmp_path: Path) -> None:
+    """What the keeper has in memory and what is on disk need not fit: then all of it comes from the disk, if
+    that would start. Until then it is tried again.
+    """
+    flag = tmp_path / "replaced"
+    with pbload.nodes("greet", name="n") as nodes:
+        release = Release(tmp_path)
+        release.becomes("1.0", UNFIT.format(flag=str(flag)))
+        with running(wish(nodes), tmp_path, program=str(release.path)) as command:
+            address, balancer = command.address(), command.balancer()
+            flag.touch()
+            release.becomes("2.0", "raise ImportError('half a package')")
+            os.kill(balancer, SIGKILL)
+            ends = "ended by itself with exit code 1"
+            wait_until(lambda: command.messages.read_text().count(ends) >= 2, "it is tried again")
+            release.becomes("2.1")
+            wait_until(lambda: command.said("starting the program anew, as it now is on disk"), "it is")
+            with socket.create_connection(address, timeout=PATIENCE) as client:
+                assert client.recv(2) == b"n\n"
+            status = command.status()
+            assert (status.version, status.pid) == ("2.1", command.child.pid)
+            assert command.address() == address
 
 
 def test_upgrades_in_a_row_under_load_lose_nothing(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from peers.command import Command, running
 from peers.joined import PATIENCE
 from peers.release import Release
 from peers.wish import wish
-from protobalance.api.operations import set_node
+from protobalance.api.operations import set_node, status
 from protobalance.cli.client import Client
 from protobalance.cli.failure import CommandFailed
-from protobalance.control.answers import HistoryEntry
+from protobalance.control.answers import HistoryEntry, Status
 from protobalance.control.overrides import OverridesFile
 
 NODES = 5
@@ -70,9 +70,13 @@ class Survival:
             self.client.ask(set_node.OPERATION, order)
             self.weights[node] = weight
 
+    def status(self) -> Status:
+        """Asked without a process of its own for each question."""
+        return self.client.ask(status.OPERATION, status.StatusQuestion())
+
     def kill(self) -> None:
         """End the process that serves; back when the next one does."""
-        pid = self.command.balancer()
+        pid = self.status().balancer_pid
         time.sleep(self.choice.random() * LONGEST)
         began = time.monotonic()
         os.kill(pid, SIGKILL)
@@ -85,8 +89,8 @@ class Survival:
         for source, name in self.homes.items():
             answer = self.answer(source)
             assert answer == name, f"{source} belongs to {name!r} and came to {answer!r}"
-        status = self.command.status()
-        weights = {each.name: each.weight for each in status.clusters[0].nodes if each.name in self.weights}
+        nodes = self.status().clusters[0].nodes
+        weights = {each.name: each.weight for each in nodes if each.name in self.weights}
         assert weights == self.weights
         kept, trouble = OverridesFile(self.folder).load()
         assert trouble == ""

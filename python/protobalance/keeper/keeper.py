@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -66,6 +67,16 @@ def keep(log: Log, manager: Manager, inherited: Mapping[str, int]) -> Kept | int
     return keeper.run() if outcome is None else outcome
 
 
+@dataclass(frozen=True)
+class Due:
+    """A balancer to be started once its time has come. `whole`: by the program as it now is on disk."""
+
+    at: float
+    estate: Estate
+    how: str
+    whole: bool
+
+
 class Keeper:
     """What is known of the children, and what is to be done next."""
 
@@ -78,7 +89,7 @@ class Keeper:
         self._rehearsal: upgrade.Rehearsal | None = None
         self._upgrade: Upgrade | None = None
         self._backoff = Backoff()
-        self._again: tuple[float, Estate, str] | None = None  # when the next one is due
+        self._again: Due | None = None
         self._served = False
         self._spared = 0
         self._ending = False
@@ -95,14 +106,16 @@ class Keeper:
         return self._start(estate, Occasion())
 
     def resume(self, state: upgrade.State) -> Kept | None:
-        """Go on as the program before did, and start an heir; its end in the child."""
-        self._current = _known(state.current)
+        """Go on as the program before did, and start an heir, or one for a dead one; its end in the child."""
         self._predecessors = [_known(child) for child in state.predecessors]
-        self._upgrade, self._served, self._spared = state.upgrade, True, state.spared
+        self._served, self._spared = True, state.spared
         self._listen()
         gc.collect()
         gc.freeze()
-        asked = state.upgrade
+        if state.current is None or state.upgrade is None:
+            return self._start(Estate(state.estate), Occasion("death", state.how))
+        asked = self._upgrade = state.upgrade
+        self._current = _known(state.current)
         occasion = Occasion("upgrade", "", asked.by, asked.transaction, self._current.process)
         return self._start(self._current.estate.copy(), occasion)
 
@@ -115,12 +128,14 @@ class Keeper:
             self._bury()
             self._look_at_rehearsal()
             self._look_at_heir()
-            if self._again and time.monotonic() >= self._again[0]:
-                _, estate, how = self._again
-                self._again = None
-                kept = self._start(estate, Occasion("death", how))
-                if kept is not None:
-                    return kept
+            if self._again and time.monotonic() >= self._again.at and not self._rehearsal:
+                due, self._again = self._again, None
+                if due.whole:
+                    self._rehearse_whole(due)
+                else:
+                    kept = self._start(due.estate, Occasion("death", due.how))
+                    if kept is not None:
+                        return kept
         return self._exit_code
 
     # Children.
@@ -176,12 +191,15 @@ class Keeper:
             self._exit_code = deaths.exit_code(status)
         else:
             self._current = None
-            self._on_death(child, deaths.words(status))
+            # It is forked from what was read at our start and reads the rest as it goes. If that has been
+            # replaced meanwhile, the two do not fit.
+            unfit = os.WIFEXITED(status) and not child.version
+            self._on_death(child, deaths.words(status), whole=unfit)
 
-    def _on_death(self, child: Child, how: str) -> None:
+    def _on_death(self, child: Child, how: str, *, whole: bool) -> None:
         self._drop_rehearsal()
         wait = self._backoff.after(time.monotonic() - child.began)
-        self._again = (time.monotonic() + wait, child.estate, how)
+        self._again = Due(time.monotonic() + wait, child.estate, how, whole)
         when = f" in {wait:g} s, since they die one after another" if wait else ""
         said = f"the balancer (pid {child.pid}) {how}; starting it again{when}"
         self._log("error", said)
@@ -244,12 +262,22 @@ class Keeper:
         except OSError as error:
             self._decline(f"the new version cannot be executed: {error}")
 
+    def _rehearse_whole(self, due: Due) -> None:
+        """A balancer that cannot start from what we have in memory may from what is on disk."""
+        self._again = replace(due, whole=False)
+        with suppress(OSError):
+            self._rehearsal = upgrade.Rehearsal(upgrade.command())
+
     def _look_at_rehearsal(self) -> None:
         outcome = self._rehearsal.outcome() if self._rehearsal else None
-        if outcome is None or not self._current or not self._upgrade:
+        if outcome is None:
             return
         self._rehearsal = None
-        if outcome:
+        if self._current is None and self._again:
+            if not outcome:
+                self._become_whole(self._again)
+            return
+        if outcome or not self._current or not self._upgrade:
             self._decline(outcome)
             return
         predecessors = [_numbered(child) for child in self._predecessors]
@@ -260,6 +288,14 @@ class Keeper:
             upgrade.execute(upgrade.command(), state)
         except OSError as error:
             self._decline(f"the new version cannot be executed: {error}")
+
+    def _become_whole(self, due: Due) -> None:
+        self._log("info", "starting the program anew, as it now is on disk")
+        predecessors = [_numbered(child) for child in self._predecessors]
+        estate = due.estate.numbers()
+        state = upgrade.State(upgrade.FORM, None, predecessors, None, self._spared, estate, due.how)
+        with suppress(OSError):  # then the one in memory is tried again
+            upgrade.execute(upgrade.command(), state)
 
     def _look_at_heir(self) -> None:
         if self._heir and time.monotonic() >= self._heir.began + upgrade.PATIENCE and not self._heir.failure:
@@ -312,7 +348,7 @@ class Keeper:
 
     def _patience(self) -> float | None:
         """Milliseconds until something is due."""
-        due = [self._again[0]] if self._again else []
+        due = [self._again.at] if self._again and not self._rehearsal else []
         due += [self._rehearsal.deadline] if self._rehearsal else []
         due += [self._heir.began + upgrade.PATIENCE] if self._heir and not self._heir.failure else []
         return 1000 * max(0.0, min(due) - time.monotonic()) if due else None

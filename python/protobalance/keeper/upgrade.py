@@ -40,10 +40,18 @@ class State(msgspec.Struct, frozen=True):
     """What a keeper knows, all descriptors as numbers."""
 
     form: int
-    current: KnownChild
+    current: KnownChild | None
     predecessors: list[KnownChild]
-    upgrade: Upgrade
+    upgrade: Upgrade | None
     spared: int
+    estate: dict[str, int] = {}  # of one that died, and how it did
+    how: str = ""
+
+    def numbers(self) -> list[int]:
+        """Every descriptor in it."""
+        known = [self.current, *self.predecessors] if self.current else self.predecessors
+        of_children = [n for child in known for n in (child.requests, child.orders, *child.estate.values())]
+        return [*of_children, *self.estate.values()]
 
 
 FORM = 1
@@ -105,11 +113,7 @@ class Rehearsal:
 
 def execute(words: list[str], state: State) -> None:
     """Become the program; returns only by raising `OSError`, with nothing changed."""
-    numbers = [
-        number
-        for child in (state.current, *state.predecessors)
-        for number in (child.requests, child.orders, *child.estate.values())
-    ]
+    numbers = state.numbers()
     sys.stdout.flush()
     sys.stderr.flush()
     memory = os.memfd_create("protobalance-keeper", 0)
@@ -137,8 +141,7 @@ def resumed() -> State | None:
         raise RuntimeError(
             f"this version cannot take over from the one that ran: form {state.form}, not {FORM}"
         )
-    for child in (state.current, *state.predecessors):
-        _inheritable([child.requests, child.orders, *child.estate.values()], inheritable=False)
+    _inheritable(state.numbers(), inheritable=False)
     return state
 
 
