@@ -19,7 +19,7 @@ import pytest
 
 import protobalance
 from peers import pbload
-from peers.command import PROGRAM, Command, running
+from peers.command import Command, running
 from peers.process import Address, accepts, wait_until, workplace
 from peers.wish import Config, wish, written
 
@@ -48,6 +48,15 @@ def folder() -> Iterator[Path]:
         yield path
 
 
+def program_for_everybody(folder: Path) -> str:
+    """The command, which an upgrade starts again."""
+    program = folder / "protobalance"
+    main = "import sys\nfrom protobalance.cli.entry import main\nsys.exit(main())\n"
+    program.write_text(f"#!{python_for_everybody()}\n{main}")
+    program.chmod(0o755)
+    return str(program)
+
+
 def low_address() -> str:
     """An address of this machine's own whose ports below 1024 nobody has."""
     return f"127.{secrets.randbelow(250) + 2}.{secrets.randbelow(250) + 2}.{secrets.randbelow(250) + 2}"
@@ -66,7 +75,8 @@ def as_root(config: Config, folder: Path, *under: str) -> AbstractContextManager
     return running(
         config,
         folder,
-        under=[*under, python_for_everybody()],
+        under=under,
+        program=program_for_everybody(folder),
         environment=EVERYBODY,
         socket=folder / "run/admin.sock",
     )
@@ -132,6 +142,8 @@ def test_everything_goes_on_working(folder: Path) -> None:
     with pbload.nodes("echo", name="n") as nodes:
         config = wished(nodes, folder, f"{low}:80", user="nobody")
         config["clusters"]["c"]["affinity"] = True
+        # A name, to be looked up by a process that may open few files.
+        config["clusters"]["c"]["nodes"]["n"]["address"] = f"localhost:{nodes['n'][1]}"
         with as_root(config, folder) as command:
             assert served((low, 80))
             config["listeners"]["in"]["bind"].append(f"{low}:81")
@@ -150,6 +162,9 @@ def test_everything_goes_on_working(folder: Path) -> None:
             os.kill(before, SIGKILL)
             wait_until(lambda: command.status().balancer_pid != before, "the keeper has started another")
             assert {thread["Seccomp"] for thread in threads(command)} == {"2"}
+            assert served((low, 81))
+            command.ask("upgrade")
+            assert {thread["Uid"] for thread in threads(command)} == {" ".join([str(NOBODY.pw_uid)] * 4)}
             assert served((low, 81))
             command.ask("node", "set", "c/n", "draining")
         with as_root(config, folder) as command:
@@ -282,8 +297,7 @@ def refused(config: Config, folder: Path, *under: str) -> str:
     done = subprocess.run(
         [
             *under,
-            python_for_everybody(),
-            PROGRAM,
+            program_for_everybody(folder),
             "run",
             str(file),
             "--socket",

@@ -7,6 +7,8 @@
 //! * `worker`: a thread with its own event loop; `accept` takes connections in, `sessions` carries
 //!   out what `protobalance_core::session` decides, `ending` and `finish` let sessions go.
 //! * `pair`: a session's two sockets; `relay`: one direction between them; `tls`: an end that encrypts.
+//! * `admission`: what each client may have of a listener; [`confine`]: what the process gives up
+//!   before it serves.
 //!
 //! The way of a connection: `accept` -> `sessions` -> `connect` -> `relay` -> `finish`.
 

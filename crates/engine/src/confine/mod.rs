@@ -106,3 +106,22 @@ fn alone() -> Result<(), EngineError> {
 fn refused(place: &str, message: String) -> EngineError {
     EngineError::new(ErrorKind::Confinement, place, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing may be given up by one thread that another one keeps.
+    #[test]
+    fn with_a_second_thread_it_is_refused() {
+        let (end, wait) = std::sync::mpsc::channel::<()>();
+        let second = std::thread::spawn(move || wait.recv().is_err());
+        let nothing =
+            br#"{"uid": null, "gid": null, "capabilities": [], "restrict": false, "read": [], "write": []}"#;
+        let refusal = confine(nothing).expect_err("there are two threads");
+        assert_eq!(refusal.kind, ErrorKind::Confinement);
+        assert!(refusal.message.ends_with("expected one"), "{}", refusal.message);
+        drop(end);
+        assert_eq!(second.join().ok(), Some(true));
+    }
+}
