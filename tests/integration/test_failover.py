@@ -46,7 +46,7 @@ def test_no_client_of_100000_notices_six_bad_nodes(kind: str, mode: str, limits:
         # Who pauses does so for longer than the attempts that may come before the good one.
         parallel = 8000 if kind == "idle-then-speak" else 64
         options = {"kind": kind, "bytes": BYTES, "parallel": parallel, "ending": "node", "pause_ms": 1000}
-        with Balancer(wish(nodes, connect_timeout="300ms", retry_interval="200ms", **limits)) as balancer:
+        with Balancer(wish(nodes, connect_timeout="1s", retry_interval="200ms", **limits)) as balancer:
             result = pbload.connect(balancer.address("in"), CONNECTIONS, **options)
             failures = {node.name: node.failed for node in balancer.status().clusters[0].nodes}
     assert result["errors"] == {}, result
