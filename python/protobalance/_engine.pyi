@@ -2,7 +2,7 @@
 
 from typing import final
 
-__all__ = ["Engine", "EngineError", "confine"]
+__all__ = ["Engine", "EngineError", "confine", "inspect"]
 
 class EngineError(Exception):
     """The engine refused. `kind` is one of: plan, bind, state, log, argument, confinement,
@@ -15,6 +15,9 @@ class EngineError(Exception):
 def confine(request: bytes) -> bytes:
     """Give up for good what `request` (crates/engine/src/confine) says, before a second thread exists; what
     is in force then."""
+
+def inspect(question: bytes) -> bytes:
+    """What files of certificates, keys and authorities are worth (crates/engine/src/inspection.rs)."""
 
 @final
 class Engine:

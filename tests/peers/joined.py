@@ -77,10 +77,10 @@ def exchange(client: socket.socket, node: socket.socket) -> None:
 
 def read_exactly(connection: socket.socket, count: int) -> bytes:
     """So many bytes, or those before an end that comes earlier."""
-    read = b""
+    read = bytearray()
     while len(read) < count and (more := connection.recv(count - len(read))):
         read += more
-    return read
+    return bytes(read)
 
 
 def read_to_end(connection: socket.socket) -> bytes:

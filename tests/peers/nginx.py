@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +56,8 @@ class Nginx:
 
 
 @contextmanager
-def nginx(names: Sequence[str]) -> Iterator[Nginx]:
-    """Web nodes of these names."""
+def nginx(names: Sequence[str], certify: Callable[[Path, str], Certificate] = self_signed) -> Iterator[Nginx]:
+    """Web nodes of these names, each with the certificate that `certify` makes for it."""
     with workplace("nginx") as folder:
         www = folder / "www"
         (www / "kept").mkdir(parents=True)
@@ -70,7 +70,7 @@ def nginx(names: Sequence[str]) -> Iterator[Nginx]:
         ports = [("127.0.0.1", port) for port in free_ports(2 * len(names))]
         nodes = dict(zip(names, ports[::2], strict=True))
         secure = dict(zip(names, ports[1::2], strict=True))
-        certificates = {name: self_signed(folder, name) for name in names}
+        certificates = {name: certify(folder, name) for name in names}
         servers = "".join(
             SERVER.format(
                 name=name, port=nodes[name][1], secure=secure[name][1], certificate=certificates[name]

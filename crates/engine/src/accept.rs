@@ -236,7 +236,15 @@ impl Worker {
         if let Ok(Some((socket, address))) = accepted {
             let given = door.owner.clone();
             listener.counts.pace.pass(self.at.now);
-            self.take_in(Newcomer { socket, address, listener, given, admitted: None, learned: None });
+            self.take_in(Newcomer {
+                socket,
+                address,
+                listener,
+                given,
+                admitted: None,
+                learned: None,
+                tls: None,
+            });
             return true;
         }
         self.shared.room.give_back();
@@ -323,7 +331,7 @@ impl Worker {
     /// Opens a session for a client of whom all is known that must be.
     pub(crate) fn open(&mut self, mut newcomer: Newcomer) {
         let route = newcomer.route();
-        let Newcomer { socket: client, address, listener, given, admitted, learned } = newcomer;
+        let Newcomer { socket: client, address, listener, given, admitted, learned, tls } = newcomer;
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));
         let cluster = Arc::clone(&route.cluster);
@@ -342,7 +350,7 @@ impl Worker {
             learned,
             node: None,
             introduction: None,
-            client_tls: None,
+            client_tls: tls,
             node_tls: None,
             to_node: Flow::new(),
             to_client: Flow::new(),

@@ -3,10 +3,12 @@
 //!
 //! What is read is only looked at (`MSG_PEEK`) until it is whole; then exactly the preface is taken,
 //! or nothing where the node is to have it too. So an arrival holds no bytes, however slowly they
-//! come, and what follows the preface is the session's to read. An arrival takes a place like a
+//! come, and what follows the preface is the session's to read. A TLS handshake alone is read as it
+//! comes: it has answers. An arrival takes a place like a
 //! session, has `preface_timeout` for all of its preface, and becomes a session or is turned away,
 //! with one record either way (law 13).
 
+mod handshake;
 pub(crate) mod header;
 mod hello;
 
@@ -64,6 +66,8 @@ enum Stage {
     Stranger,
     /// A TLS ClientHello.
     Hello,
+    /// What a TLS client says until both have agreed.
+    Handshake,
     /// Nothing more: the session can be opened.
     Whole,
 }
@@ -116,7 +120,11 @@ impl Worker {
         let Some(arrival) = self.arrivals.table.get_mut(key) else { return };
         use epoll::EventFlags as Flags;
         let token = epoll::EventData::new_u64(Token::Arrival { key, epoch }.pack());
-        let flags = Flags::IN | Flags::RDHUP | Flags::ET;
+        let mut flags = Flags::IN | Flags::RDHUP | Flags::ET;
+        if arrival.newcomer.listener.tls.is_some() {
+            // A handshake has answers, which a client may take slowly.
+            flags |= Flags::OUT;
+        }
         if epoll::add(&self.epoll, &arrival.newcomer.socket, token, flags).is_err() {
             // Out of kernel memory: nobody would tell of what comes.
             self.refuse(key, CloseReason::Stopped, "");
@@ -286,6 +294,7 @@ fn look(arrival: &mut Arrival, buffer: &mut [u8]) -> Look {
             Stage::Whole => return Look::Done,
             Stage::Header { .. } | Stage::Stranger => header::look(arrival, buffer),
             Stage::Hello => hello::look(arrival, buffer),
+            Stage::Handshake => handshake::look(arrival),
         };
         match look {
             Look::Done => {}

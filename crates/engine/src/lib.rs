@@ -32,6 +32,7 @@ mod ftp;
 mod handed_over;
 mod handshake;
 mod held;
+pub mod inspection;
 mod introduction;
 mod limits;
 mod newcomer;

@@ -9,6 +9,7 @@ use protobalance_core::moment::Moment;
 use crate::admission::Admitted;
 use crate::plan::{Listener, Route};
 use crate::ports::Given;
+use crate::tls::Link;
 
 /// An accepted connection on its way to a session.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Newcomer {
     /// Its place among its client's sessions, where these are counted.
     pub(crate) admitted: Option<Admitted>,
     pub(crate) learned: Option<Box<Learned>>,
+    /// TLS with it, begun or agreed on, if that ends here.
+    pub(crate) tls: Option<Box<Link>>,
 }
 
 impl Newcomer {

@@ -22,7 +22,7 @@ use crate::ftp;
 use crate::limits::Room;
 use crate::ports::Ports;
 use crate::spec::PrefaceSpec;
-use crate::tls::Outward;
+use crate::tls::{Inward, Outward};
 
 /// What the workers carry out.
 #[derive(Debug)]
@@ -76,6 +76,8 @@ pub(crate) struct Listener {
     pub(crate) counts: Arc<ListenerCounts>,
     /// What is read before a node is chosen; `None` where one is chosen at once.
     pub(crate) preface: Option<Preface>,
+    /// How TLS is spoken with its clients, if it ends here.
+    pub(crate) tls: Option<Arc<Inward>>,
 }
 
 /// What a listener's clients send first.

@@ -28,7 +28,7 @@ use crate::plan::{Listener, ListenerCounts, Plan, Preface, Route};
 use crate::ports::Ports;
 use crate::report::ListeningReport;
 use crate::spec::{AffinitySpec, ClusterSpec, ListenerSpec, PlanSpec};
-use crate::tls::Outward;
+use crate::tls::{Outward, inward};
 
 type NodeKey = (String, String);
 type Listeners = (Vec<Arc<Listener>>, Vec<(Arc<Bound>, Arc<Listener>)>);
@@ -199,7 +199,8 @@ impl Registry {
             let ftp = wanted.ftp.as_ref().map(ftp::Settings::new).transpose().map_err(refused)?;
             let listener = self.listener(wanted, Arc::clone(route), ports, addresses);
             let names = names(wanted, routes).map_err(refused)?;
-            let listener = Arc::new(Listener { preface, names, ftp, ..listener });
+            let tls = inward(wanted, self.spec.as_ref(), &self.plan).map_err(refused)?;
+            let listener = Arc::new(Listener { preface, names, tls, ftp, ..listener });
             sockets.extend(bound.into_iter().map(|bound| (bound, Arc::clone(&listener))));
             listeners.push(listener);
         }
@@ -270,6 +271,7 @@ impl Registry {
             counts: self.counts.get(&wanted.name).cloned().unwrap_or_default(),
             preface: None,
             names: ServerNames::default(),
+            tls: None,
         }
     }
 }

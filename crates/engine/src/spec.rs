@@ -74,6 +74,9 @@ pub struct ListenerSpec {
     /// TLS ClientHello.
     #[serde(default)]
     pub server_names: BTreeMap<String, String>,
+    /// TLS with its clients; it ends here.
+    #[serde(default)]
+    pub tls: Option<InwardSpec>,
 }
 
 /// What a listener reads before it chooses a node.

@@ -107,6 +107,13 @@ impl Engine {
     }
 }
 
+#[pyfunction]
+fn inspect<'py>(py: Python<'py>, question: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let question = serde_json::from_slice(question)
+        .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+    answer(py, || Ok(protobalance_engine::inspection::inspect(&question)))
+}
+
 /// The one place that lets go of the interpreter.
 fn waiting<T: Send>(py: Python<'_>, call: impl FnOnce() -> T + Send) -> T {
     py.detach(call)
@@ -133,5 +140,6 @@ fn confine<'py>(py: Python<'py>, request: &[u8]) -> PyResult<Bound<'py, PyBytes>
 fn contents(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Engine>()?;
     module.add_function(wrap_pyfunction!(confine, module)?)?;
+    module.add_function(wrap_pyfunction!(inspect, module)?)?;
     module.add("EngineError", module.py().get_type::<EngineError>())
 }

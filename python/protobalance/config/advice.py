@@ -33,6 +33,8 @@ def _listener(listener: Listener) -> Iterator[str]:
 
 
 def _cluster(cluster: Cluster) -> Iterator[str]:
+    if cluster.tls and not cluster.tls.verify:
+        yield "tls.verify: is false: whoever is between here and the nodes can read and change everything"
     if cluster.hash_key and cluster.policy != "client-hash":
         yield f'hash_key: has no effect with policy "{cluster.policy}"'
     if cluster.failover_timeout < cluster.connect_timeout:

@@ -18,6 +18,7 @@ from protobalance.config.kinds import (
     Text,
 )
 from protobalance.config.schema import Array, Key, Named, Table
+from protobalance.config.tls import ClusterTls
 
 PolicyName = Literal[
     "round-robin",
@@ -302,6 +303,10 @@ class Cluster:
             "a node that does not expect a header takes it for the client's words",
         ),
     ] = "off"
+    tls: Annotated[
+        ClusterTls | None,
+        Key(Table(ClusterTls, switch=True), "TLS with the nodes. `true` for the defaults."),
+    ] = None
     affinity: Annotated[
         Affinity | None, Key(Table(Affinity, switch=True), "Same client, same node. `true` for the defaults.")
     ] = None

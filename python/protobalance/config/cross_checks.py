@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from protobalance.config import tls_checks
 from protobalance.config.addresses import PortRange, split_bind
 from protobalance.config.findings import Findings
 from protobalance.config.kinds import nearest
@@ -37,6 +38,7 @@ def check(config: Config, findings: Findings) -> None:
         ftp_fits_protocol(listener, findings)
         data_ports_are_free(listener, config, findings)
         ftp_nodes_have_ports(listener, config, findings)
+    tls_checks.check(config, findings)
     for cluster in config.clusters.values():
         _nodes_can_be_chosen(cluster, findings)
         _fallbacks_exist(cluster, findings)
@@ -85,7 +87,9 @@ def _headers_are_believed_of_somebody(listener: Listener, findings: Findings) ->
 
 def _names_are_read(listener: Listener, findings: Findings) -> None:
     path: Path = ("listeners", listener.name)
-    if listener.server_names and listener.protocol != "tls" and not findings.spoilt(*path, "protocol"):
+    if findings.spoilt(*path, "protocol") or findings.spoilt(*path, "tls"):
+        return
+    if listener.server_names and listener.protocol != "tls" and listener.tls is None:
         message = f'server_names needs protocol "tls", got "{listener.protocol}": no names are read'
         findings.add((*path, "server_names"), message, at="key")
 

@@ -30,6 +30,7 @@ from protobalance.config.kinds import (
     Text,
 )
 from protobalance.config.schema import Array, Key, Named, Pairs, Table
+from protobalance.config.tls import ListenerTls
 
 __all__ = [
     "INCLUDE",
@@ -228,6 +229,10 @@ class Listener:
             "a header travels with the connection; the protocol's authors ask for at least 3 s",
         ),
     ] = 5.0
+    tls: Annotated[
+        ListenerTls | None,
+        Key(Table(ListenerTls), "TLS with the clients, ended here; `preface_timeout` bounds the handshake."),
+    ] = None
     idle_timeout: Annotated[
         float,
         Key(

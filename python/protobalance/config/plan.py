@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from protobalance.config import plan_tls
 from protobalance.config.addresses import bracketed, hostname_of, parse_ports, split_host_port
 from protobalance.config.model import AdminState, Affinity, Cluster, Config, Ftp, Listener, Node
 from protobalance.config.quantities import to_milliseconds
@@ -23,18 +24,21 @@ def compile_plan(
     admin_states: Mapping[str, AdminState] = {},
     weights: Mapping[str, int] = {},
     addresses: Mapping[str, Sequence[str]] = {},
+    files: Mapping[str, str] = {},
 ) -> bytes:
     """The plan as JSON. `redirects`: cluster by listener. `admin_states` and `weights`: by "cluster/node".
     `addresses`: what host names resolved to, numeric; a name that is missing or has none leaves its node
-    without an address. Overrides of what the configuration does not have count for nothing."""
+    without an address. `files`: what the files of certificates and keys hold. Overrides of what the
+    configuration does not have count for nothing."""
     plan = {
-        "listeners": [_listener(listener, redirects) for listener in config.listeners.values()],
+        "listeners": [_listener(listener, redirects, files) for listener in config.listeners.values()],
         "clusters": [
             _cluster(cluster, config.engine.state_dir)
             | {
+                "tls": plan_tls.of_cluster(cluster.tls, files),
                 "nodes": [
                     _node(cluster, node, admin_states, weights, addresses) for node in cluster.nodes.values()
-                ]
+                ],
             }
             for cluster in config.clusters.values()
         ],
@@ -48,7 +52,7 @@ def hostnames(cluster: Cluster) -> frozenset[str]:
     return frozenset(filter(None, (hostname_of(node.address) for node in cluster.nodes.values())))
 
 
-def _listener(listener: Listener, redirects: Mapping[str, str]) -> Fields:
+def _listener(listener: Listener, redirects: Mapping[str, str], files: Mapping[str, str]) -> Fields:
     return {
         "name": listener.name,
         "bind": listener.bind,
@@ -67,18 +71,19 @@ def _listener(listener: Listener, redirects: Mapping[str, str]) -> Fields:
         "user_timeout_ms": to_milliseconds(listener.user_timeout),
         "preface": _preface(listener),
         "server_names": listener.server_names,
+        "tls": plan_tls.of_listener(listener.tls, files),
     }
 
 
 def _preface(listener: Listener) -> Fields | None:
     """What is read before a node is chosen."""
-    if listener.proxy_protocol == "off" and listener.protocol != "tls":
+    if listener.proxy_protocol == "off" and listener.protocol != "tls" and listener.tls is None:
         return None
     return {
         "timeout_ms": to_milliseconds(listener.preface_timeout),
         "proxy_protocol": listener.proxy_protocol,
         "proxy_protocol_from": listener.proxy_protocol_from,
-        "client_hello": listener.protocol == "tls",
+        "client_hello": listener.protocol == "tls" or bool(listener.server_names),
     }
 
 
@@ -147,6 +152,7 @@ def _node(
         "admin_state": admin_states.get(key, node.admin_state),
         "max_sessions": node.max_sessions,
         "ports": [parse_ports(node.ports)] if node.ports else [],
+        "server_name": plan_tls.server_name(cluster.tls, node),
     }
 
 

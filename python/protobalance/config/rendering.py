@@ -22,7 +22,8 @@ def written(field: Field, value: Any) -> object:
     if value is None:
         return None
     if isinstance(kind, Array):
-        return value[0] if kind.lone and len(value) == 1 else list(value)
+        elements = [kind.element.write(each) for each in value]
+        return elements[0] if kind.lone and len(elements) == 1 else elements
     if isinstance(kind, Table):
         return table_of(value)
     if isinstance(kind, Pairs):

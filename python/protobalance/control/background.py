@@ -12,8 +12,10 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
+from protobalance.config import plan_tls
 from protobalance.config.model import Check, Cluster, Config, LoadRating
 from protobalance.config.plan import hostnames
+from protobalance.control.certificates import Signature, signature
 from protobalance.control.health import HEADERS, check
 from protobalance.control.load_ratings import NodeStats, Rater
 from protobalance.control.rating_agent import AgentRater
@@ -22,6 +24,8 @@ from protobalance.control.running import Running
 from protobalance.control.supervisor import Supervisor
 
 Sleep = Callable[[float], Awaitable[None]]
+
+LOOK_AT_FILES_EVERY = 5.0  # seconds: a renewed certificate is in use ten seconds later
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,18 @@ class Checks:
     settings: Check
 
 
-Chore = Names | Rate | Checks
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The files of certificates are to be looked at, wherever they are used."""
+
+
+Chore = Names | Rate | Checks | Certificates
 
 
 def chores(config: Config) -> Iterator[Chore]:
     """What `config` wants to go on by itself."""
+    if any(True for _ in (*plan_tls.certificates(config), *plan_tls.authorities(config))):
+        yield Certificates()
     for cluster in config.clusters.values():
         if hostnames(cluster):
             yield Names(cluster.name, cluster.resolve_interval)
@@ -123,6 +134,8 @@ class Background:
                 return interval, lambda: resolve_round(running, cluster)
             case Checks(cluster, settings):
                 return settings.interval, lambda: check_round(running, cluster, settings)
+            case Certificates():
+                return LOOK_AT_FILES_EVERY, FilesRound(self._supervisor).look
             case Rate(cluster, settings):
                 rates = rater(cluster, settings)
                 return settings.interval, lambda: rating_round(running, cluster, rates)
@@ -135,6 +148,26 @@ def rater(cluster: str, settings: LoadRating) -> Rater:
     if settings.agent is not None:
         return AgentRater(settings.agent, settings.timeout)
     raise AssertionError(f"{cluster} is rated by the engine itself")  # `chores` leaves it out
+
+
+class FilesRound:
+    """Looks at the files of certificates. Renewed ones are read once they have stayed the same for a
+    round: a certificate is of no use while its key is still being written."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._read = self._seen = self._now()
+
+    def _now(self) -> Signature:
+        return signature(self._supervisor.running.in_force.config)
+
+    async def look(self) -> None:
+        """One round."""
+        seen, self._seen = self._seen, self._now()
+        if self._seen == seen and seen != self._read:
+            self._read = seen
+            # Waits for the workers: not in the event loop.
+            await asyncio.to_thread(self._supervisor.renew_certificates)
 
 
 async def resolve_round(running: Running, cluster_name: str) -> None:
@@ -178,7 +211,8 @@ async def check_round(running: Running, cluster_name: str, settings: Check) -> N
 
 
 def _named(chore: Chore) -> str:
-    return f"{type(chore).__name__.lower()} of {chore.cluster}"
+    kind = type(chore).__name__.lower()
+    return kind if isinstance(chore, Certificates) else f"{kind} of {chore.cluster}"
 
 
 def _cluster(running: Running, name: str) -> Cluster:

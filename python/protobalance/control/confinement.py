@@ -18,6 +18,7 @@ import msgspec
 
 from protobalance.config import Config
 from protobalance.config.addresses import split_bind
+from protobalance.config.plan_tls import authorities, certificates
 from protobalance.control import engine_port
 from protobalance.control.answers import Confinement
 from protobalance.control.operator_log import OperatorLog
@@ -62,7 +63,7 @@ def confine(config: Config, file: Path | None, admin_path: Path, log: OperatorLo
         "gid": identity and identity[1],
         "capabilities": [*_needed(config), *(["dac_override"] if stays_root else [])],
         "restrict": engine.confine,
-        "read": sorted(_readable(file)),
+        "read": sorted(_readable(file) | _certificates(config)),
         "write": sorted(_writable(config, admin_path)),
     }
     report = msgspec.json.decode(engine_port.confine(msgspec.json.encode(request)), type=_Report)
@@ -153,6 +154,13 @@ def _readable(file: Path | None) -> set[str]:
     python = {path for path in (sys.prefix, sys.base_prefix, *sys.path) if path and Path(path).exists()}
     own = set() if file is None else {str(file.absolute().parent), str(file.resolve().parent)}
     return {*SYSTEM, *python, *own}
+
+
+def _certificates(config: Config) -> set[str]:
+    """The folders of certificates and keys: renewed ones take their files' places."""
+    pairs = (path for _, each in certificates(config) for path in (each.certificate, each.key))
+    files = [Path(file) for file in (*pairs, *(file for _, file in authorities(config)))]
+    return {str(folder) for file in files for folder in (file.absolute().parent, file.resolve().parent)}
 
 
 def _writable(config: Config, admin_path: Path) -> set[str]:

@@ -21,6 +21,30 @@ _Arguments = ParamSpec("_Arguments")
 _Reply = TypeVar("_Reply")
 
 
+class CertificateReport(msgspec.Struct, frozen=True):
+    """A certificate that could serve."""
+
+    file: str
+    names: list[str]
+    not_before: int  # seconds since 1970
+    not_after: int
+
+
+class Inspection(msgspec.Struct, frozen=True):
+    """What files are worth."""
+
+    problems: list[str]  # one sentence each, beginning with the file's name
+    certificates: list[CertificateReport]
+
+
+def inspect(certificates: Sequence[object], authorities: Sequence[object]) -> Inspection:
+    """Look at certificates with their keys, and at files of authorities."""
+    from protobalance._engine import inspect as look  # noqa: PLC0415 - only where there is TLS
+
+    question = msgspec.json.encode({"certificates": certificates, "authorities": authorities})
+    return msgspec.json.decode(look(question), type=Inspection)
+
+
 class EnginePort(Protocol):
     """What the control plane needs of an engine; the meaning of each call is in `_engine.pyi`."""
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
 
 from protobalance.config.model import AdminState, Cluster, Config, Listener, Node
 from protobalance.config.plan import compile_plan
+from protobalance.control.certificates import Material
 from protobalance.control.names import Names
 from protobalance.control.overrides import Overrides
 
@@ -25,6 +26,7 @@ class InForce:
     config: Config
     source: str
     overrides: Overrides
+    material: Material = field(default_factory=Material)
 
     def cluster_of(self, listener: Listener) -> str:
         """The cluster that the listener feeds, redirects included."""
@@ -58,4 +60,5 @@ class InForce:
             admin_states=cast("dict[str, AdminState]", self.overrides.values("admin_state")),
             weights={subject: int(weight) for subject, weight in self.overrides.values("weight").items()},
             addresses=names.known(),
+            files=self.material.files,
         )

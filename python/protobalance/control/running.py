@@ -11,6 +11,7 @@ from pathlib import Path
 
 import protobalance
 from protobalance.config import Config
+from protobalance.control import certificates
 from protobalance.control.answers import Confinement
 from protobalance.control.bequest import Bequest
 from protobalance.control.chronicle import Chronicle
@@ -73,15 +74,18 @@ class Running:
         self.events = EngineEvents(self.chronicle, surroundings.clock)
         kept, trouble = self._overrides_file.load() if overrides is None else (overrides, "")
         standing, notes = reconcile(kept, config)
-        self.in_force = InForce(config, source, standing)
         surroundings.names.resolve_missing(hosts_of(config))
         try:
+            material = certificates.read(config, source, surroundings.clock())
+            self.in_force = InForce(config, source, standing, material)
             self.engine = self._started(config)
             self._bequest.leave_lock(str(folder), self._claim.descriptor if self._claim else None)
             self._bequest.leave(self.in_force, self.engine.listening_sockets())
         except BaseException:
             self._release()
             raise
+        for warning in material.warnings(surroundings.clock()):
+            surroundings.log.warning(warning)
         self._tell_of_overrides(trouble, tuple(note.sentence for note in notes))
         self.tell_of_names()
         if len(standing) != len(kept):

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ import protobalance
 from protobalance import config as configuration
 from protobalance.config import Config, ConfigError
 from protobalance.config.advice import advise
-from protobalance.control import changes, observation, status
+from protobalance.control import certificates, changes, observation, status
 from protobalance.control.answers import (
     ApplyResult,
     Change,
@@ -156,8 +156,11 @@ class Supervisor:
             name_problems=status.name_problems(in_force, self._surroundings.names),
             limits=events.limits(),
             session_log=SessionLogCounts(snapshot.log_written, snapshot.log_dropped),
-            warnings=changes.warnings(running.started_with, in_force),
             confinement=self._surroundings.confinement,
+            warnings=[
+                *changes.warnings(running.started_with, in_force),
+                *in_force.material.warnings(self._surroundings.clock()),
+            ],
         )
 
     def sessions(self, listener: str = "", node: str = "", client: str = "", limit: int = 100) -> SessionList:
@@ -196,6 +199,7 @@ class Supervisor:
         """Whether a configuration is sound, and everything that is wrong with it."""
         try:
             config, source = self._wished(text, source)
+            material = certificates.read(config, source, self._surroundings.clock())
         except ConfigError as error:
             return CheckResult(ok=False, source=source, problems=[problem(found) for found in error.problems])
         nodes = sum(len(cluster.nodes) for cluster in config.clusters.values())
@@ -206,7 +210,7 @@ class Supervisor:
             listeners=len(config.listeners),
             clusters=len(config.clusters),
             nodes=nodes,
-            warnings=advise(config),
+            warnings=[*advise(config), *material.warnings(self._surroundings.clock())],
         )
 
     def plan(self, text: str | None = None, source: str = "text") -> PlanResult:
@@ -260,6 +264,32 @@ class Supervisor:
         """Put a configuration in force that exists as values."""
         with self._changing:
             return self._apply(self.running, config, source, by, None)
+
+    def renew_certificates(self) -> None:
+        """Serve with what the files of certificates hold now. What cannot serve is told of, once."""
+        with self._changing:
+            running = self.running
+            before, source = running.in_force, running.in_force.source
+            try:
+                material = certificates.read(
+                    before.config, source, self._surroundings.clock(), before.material
+                )
+                renewed = before.material.changes_to(material)
+                if renewed:
+                    running.put_in_force(replace(before, material=material))
+            except (ConfigError, Refused) as error:
+                running.chronicle.record(
+                    "apply-failed",
+                    "certificates",
+                    "not renewed, those read before stay in force",
+                    by="files",
+                    details=tuple(str(error).splitlines()),
+                )
+                return
+            if renewed:
+                lines = [said(change) for change in renewed]
+                summary = f"{plural(len(renewed), 'file')} read anew"
+                self._tell("apply", "certificates", summary, by="files", transaction=None, details=lines)
 
     def set_node(  # noqa: PLR0913 - what a node may be set to, and who asks
         self,
@@ -389,13 +419,20 @@ class Supervisor:
 
     def _preview(self, running: Running, config: Config, source: str) -> _Preview:
         before = running.in_force
+        now = self._surroundings.clock()
+        material = certificates.read(config, source, now, before.material)
         after, notes = changes.with_config(before, config, source)
+        after = replace(after, material=material)
         return _Preview(
             after,
-            differences(before.config, config),
+            [*differences(before.config, config), *before.material.changes_to(material)],
             notes,
             impact(before, after, running.engine.snapshot()),
-            [*changes.warnings(running.started_with, after), *advise(config)],
+            [
+                *changes.warnings(running.started_with, after),
+                *advise(config),
+                *material.warnings(now),
+            ],
         )
 
     def _apply(

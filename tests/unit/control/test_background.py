@@ -42,7 +42,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def kinds(wanted: list[Chore]) -> list[tuple[type, str]]:
-    return [(type(chore), chore.cluster) for chore in wanted]
+    return [(type(chore), getattr(chore, "cluster", "")) for chore in wanted]
 
 
 def test_chores_are_what_the_configuration_wants(world: World) -> None:

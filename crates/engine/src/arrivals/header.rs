@@ -6,9 +6,9 @@ use protobalance_core::session::CloseReason;
 use protobalance_core::wire::Parse;
 use protobalance_core::wire::proxy_protocol::{Header, LONGEST, Malformed, parse};
 
-use super::{Arrival, Look, Stage, peek, take};
+use super::{Arrival, Look, Stage, handshake, peek, take};
 use crate::newcomer::Newcomer;
-use crate::plan::{Preface, ProxyProtocol};
+use crate::plan::{Listener, ProxyProtocol};
 
 const STRANGER: &str = "not in proxy_protocol_from";
 const ENDED: &str = "ended within its PROXY header";
@@ -18,7 +18,7 @@ pub(super) fn first_stage(newcomer: &Newcomer) -> Stage {
     let Some(preface) = &newcomer.listener.preface else { return Stage::Whole };
     let trusted = preface.proxy_protocol_from.iter().any(|prefix| prefix.contains(newcomer.address.ip()));
     match (preface.proxy_protocol, trusted) {
-        (ProxyProtocol::Off, _) | (ProxyProtocol::Optional, false) => after(preface),
+        (ProxyProtocol::Off, _) | (ProxyProtocol::Optional, false) => after(&newcomer.listener),
         (ProxyProtocol::Optional, true) => Stage::Header { optional: true },
         (ProxyProtocol::Required, true) => Stage::Header { optional: false },
         (ProxyProtocol::Required, false) => Stage::Stranger,
@@ -31,8 +31,9 @@ pub(crate) fn names_client(newcomer: &Newcomer) -> bool {
 }
 
 /// What comes behind the header.
-fn after(preface: &Preface) -> Stage {
-    if preface.client_hello { Stage::Hello } else { Stage::Whole }
+fn after(listener: &Listener) -> Stage {
+    let named = listener.preface.as_ref().is_some_and(|preface| preface.client_hello);
+    if named { Stage::Hello } else { handshake::stage(listener) }
 }
 
 /// Whether a client that has said nothing in time may have meant to send no header: where it waits
@@ -69,7 +70,7 @@ fn read(arrival: &mut Arrival, buffer: &mut [u8]) -> Result<(), Look> {
         Err(malformed) => return Err(Look::Refuse(CloseReason::BadPreface, malformed.reason())),
     }
     arrival.needed = 0;
-    arrival.stage = arrival.newcomer.listener.preface.as_ref().map_or(Stage::Whole, after);
+    arrival.stage = after(&arrival.newcomer.listener);
     Ok(())
 }
 

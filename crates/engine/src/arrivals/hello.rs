@@ -5,7 +5,7 @@ use protobalance_core::session::CloseReason;
 use protobalance_core::wire::Parse;
 use protobalance_core::wire::tls_hello::{LONGEST, parse};
 
-use super::{Arrival, Look, Stage, peek};
+use super::{Arrival, Look, handshake, peek};
 
 const ENDED: &str = "ended within its TLS ClientHello";
 
@@ -27,7 +27,8 @@ fn read(arrival: &mut Arrival, buffer: &mut [u8]) -> Result<(), Look> {
             if let Some(name) = value.server_name {
                 arrival.newcomer.learned().server_name = Some(name);
             }
-            arrival.stage = Stage::Whole;
+            arrival.needed = 0;
+            arrival.stage = handshake::stage(&arrival.newcomer.listener);
             Ok(())
         }
         Err(malformed) => Err(Look::Refuse(CloseReason::BadPreface, malformed.reason())),

@@ -168,7 +168,15 @@ impl Worker {
         self.shared.room.take_anyway();
         listener.counts.room.take_anyway();
         self.count_opened(&listener);
-        self.open(Newcomer { socket, address, listener, given: Some(given), admitted: None, learned: None });
+        self.open(Newcomer {
+            socket,
+            address,
+            listener,
+            given: Some(given),
+            admitted: None,
+            learned: None,
+            tls: None,
+        });
     }
 
     /// Closes what nobody connected to in time, and looks again where it was interrupted.

@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
+use rustls::{
+    AlertDescription, CertificateError, Error, ServerConfig, ServerConnection, SupportedProtocolVersion,
+};
 
 use super::Link;
-use super::material::{authorities, certified_key, provider};
-use crate::spec::InwardSpec;
+use super::material::{authorities, certified_key, names_of, provider};
+use crate::plan::Plan;
+use crate::spec::{InwardSpec, ListenerSpec, PlanSpec};
 
 /// A listener's way to speak TLS with its clients.
 #[derive(Debug)]
@@ -45,6 +48,51 @@ impl Inward {
     }
 }
 
+/// A listener's; the one in force where nothing of it has changed, so that its clients' tickets stay good.
+pub(crate) fn inward(
+    wanted: &ListenerSpec,
+    before: Option<&PlanSpec>,
+    plan: &Plan,
+) -> Result<Option<Arc<Inward>>, String> {
+    let Some(tls) = &wanted.tls else { return Ok(None) };
+    if wanted.preface.is_none() {
+        // It is as part of the preface that hands are shaken.
+        return Err("tls: needs a preface".into());
+    }
+    let same = |old: &&ListenerSpec| old.name == wanted.name && old.tls.as_ref() == Some(tls);
+    let unchanged = before.is_some_and(|before| before.listeners.iter().any(|old| same(&old)));
+    let known = plan.listeners.iter().find(|listener| *listener.name == *wanted.name);
+    match known.and_then(|listener| listener.tls.clone()).filter(|_| unchanged) {
+        Some(known) => Ok(Some(known)),
+        None => {
+            Inward::new(tls).map(|inward| Some(Arc::new(inward))).map_err(|message| format!("tls: {message}"))
+        }
+    }
+}
+
+/// Why a client's handshake failed, for the record.
+pub(crate) fn words(error: &Error) -> &'static str {
+    use AlertDescription as Alert;
+    match error {
+        Error::AlertReceived(
+            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::CertificateExpired,
+        ) => "the client does not trust the certificate",
+        Error::AlertReceived(_) => "the client refused by a TLS alert",
+        Error::NoCertificatesPresented => "no client certificate",
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            "client certificate not signed by client_ca"
+        }
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "client certificate expired"
+        }
+        Error::InvalidCertificate(_) => "client certificate not valid",
+        Error::PeerIncompatible(_) => "no TLS version or cipher in common",
+        Error::NoApplicationProtocol => "no protocol in common",
+        Error::InvalidMessage(_) | Error::InappropriateMessage { .. } => "not TLS",
+        _ => "not sound TLS",
+    }
+}
+
 /// The certificates by the names they are for.
 #[derive(Debug)]
 struct Shown {
@@ -61,11 +109,9 @@ impl Shown {
         for pair in &spec.certificates {
             let shown = Arc::new(certified_key(pair)?);
             first.get_or_insert_with(|| Arc::clone(&shown));
-            let certificate = shown.end_entity_cert().ok();
-            let certificate = certificate.and_then(|der| webpki::EndEntityCert::try_from(der).ok());
-            for name in certificate.iter().flat_map(|certificate| certificate.valid_dns_names()) {
-                let name = name.strip_prefix('*').unwrap_or(name).to_ascii_lowercase();
-                by_name.entry(name).or_insert_with(|| Arc::clone(&shown));
+            for name in names_of(&shown) {
+                let name = name.strip_prefix('*').unwrap_or(&name);
+                by_name.entry(name.to_owned()).or_insert_with(|| Arc::clone(&shown));
             }
         }
         let first = first.ok_or("no certificate: at least one is needed")?;

@@ -41,6 +41,16 @@ pub(crate) fn certified_key(
     }
 }
 
+/// The host names that a certificate is for, wildcards as they stand there.
+pub(crate) fn names_of(pair: &CertifiedKey) -> Vec<String> {
+    let certificate = pair.cert.first().and_then(|der| webpki::EndEntityCert::try_from(der).ok());
+    certificate
+        .iter()
+        .flat_map(|certificate| certificate.valid_dns_names())
+        .map(str::to_ascii_lowercase)
+        .collect()
+}
+
 /// The certificates of a file, at least one.
 pub(crate) fn certificates(from: &PemSpec) -> Result<Vec<CertificateDer<'static>>, String> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(from.pem.as_bytes()).collect();

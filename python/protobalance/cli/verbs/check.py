@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from protobalance.cli.screen.ink import harmless
 from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import ConfigError, load
 from protobalance.config.advice import advise
-from protobalance.control import answers_of_config
+from protobalance.control import answers_of_config, certificates
 from protobalance.control.answers import CheckResult
 from protobalance.control.counted import plural
 
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _result(path: Path) -> CheckResult:
     try:
         config = load(path)
+        material = certificates.read(config, str(path), time.time())
     except ConfigError as error:
         problems = [answers_of_config.problem(problem) for problem in error.problems]
         return CheckResult(ok=False, source=str(path), problems=problems)
@@ -58,5 +60,5 @@ def _result(path: Path) -> CheckResult:
         listeners=len(config.listeners),
         clusters=len(config.clusters),
         nodes=nodes,
-        warnings=advise(config),
+        warnings=[*advise(config), *material.warnings(time.time())],
     )
