@@ -146,6 +146,7 @@ def test_a_listener_moves_between_one_address_and_all() -> None:
         with Balancer(config) as balancer, session(balancer.address("in"), server) as (client, node):
             for bind in bindings:
                 config["listeners"]["in"]["bind"] = bind
+                assert _warned(balancer, config) == []
                 balancer.apply(config)
                 assert balancer.address("in") == address_of(bind)
                 with session(("127.0.0.1", port), server):
