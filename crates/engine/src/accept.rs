@@ -330,7 +330,7 @@ impl Worker {
 
     /// Opens a session for a client of whom all is known that must be.
     pub(crate) fn open(&mut self, mut newcomer: Newcomer) {
-        let route = newcomer.route();
+        let route = newcomer.route(&self.plan);
         let Newcomer { socket: client, address, listener, given, admitted, learned, tls } = newcomer;
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));

@@ -138,7 +138,11 @@ impl Worker {
             return;
         }
         let Some(arrival) = self.arrivals.table.get_mut(key) else { return };
-        arrival.ended |= flags.intersects(Flags::RDHUP | Flags::HUP | Flags::ERR);
+        if flags.contains(Flags::ERR) {
+            // What came before the reset may be whole, but nobody waits for an answer to it.
+            return self.refuse(key, CloseReason::ClientReset, "");
+        }
+        arrival.ended |= flags.intersects(Flags::RDHUP | Flags::HUP);
         if too_few(arrival) {
             return;
         }
@@ -339,4 +343,14 @@ fn matches(arrival: &Arrival, query: &SessionQuery) -> bool {
     (query.listener.is_empty() || *arrival.newcomer.listener.name == *query.listener)
         && query.node.is_empty()
         && (query.client.is_empty() || matches_client(arrival.newcomer.address, &query.client))
+}
+
+#[cfg(test)]
+mod tests {
+    /// Thousands that never finish cost what an entry costs, and no bytes of theirs.
+    #[test]
+    fn an_arrival_is_small() {
+        let size = std::mem::size_of::<super::Arrival>();
+        assert!(size <= 192, "{size} bytes");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use protobalance_core::moment::Moment;
 
 use crate::admission::Admitted;
-use crate::plan::{Listener, Route};
+use crate::plan::{Listener, Plan, Route};
 use crate::ports::Given;
 use crate::tls::Link;
 
@@ -29,18 +29,18 @@ pub(crate) struct Newcomer {
 
 impl Newcomer {
     /// Where it goes: to whom its port belongs, else where its name leads, else where all others go.
-    pub(crate) fn route(&mut self) -> Arc<Route> {
+    pub(crate) fn route(&mut self, plan: &Plan) -> Arc<Route> {
         if let Some(given) = &self.given {
             return Arc::clone(&given.route);
         }
-        let name = self.learned.as_mut().and_then(|learned| Some((learned.server_name.clone()?, learned)));
-        if let Some((name, learned)) = name
-            && let Some(named) = self.listener.names.find(&name)
-        {
-            learned.pattern = Some(named.pattern.clone());
-            return Arc::clone(&named.target);
-        }
-        Arc::clone(&self.listener.route)
+        let Some(learned) = &mut self.learned else { return Arc::clone(&self.listener.route) };
+        let named = learned.server_name.as_ref().and_then(|name| self.listener.names.find(name));
+        learned.pattern = named.map(|named| named.pattern.clone());
+        let route = named.map_or(&self.listener.route, |named| &named.target);
+        // Its listener may have left the plan while it arrived, and the cluster have other nodes now.
+        let newest = || plan.routes.iter().find(|other| other.cluster.name == route.cluster.name);
+        let waited = learned.arrived_at.is_some();
+        Arc::clone(waited.then(newest).flatten().unwrap_or(route))
     }
 
     /// What was learned, to add to it.

@@ -77,3 +77,34 @@ fn a_worker_that_panics_cuts_its_sessions_off_and_serves_new_ones() -> Result<()
     assert_eq!((listener.opened, listener.closed), (11, 11));
     Ok(())
 }
+
+/// Nobody would come back to a connection that was to become a session.
+#[test]
+fn a_worker_that_panics_cuts_off_who_is_arriving() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = Engine::start(1, 0, &[])?;
+    let mut wanted: serde_json::Value = serde_json::from_str(&plan(echo()?))?;
+    wanted["listeners"][0]["preface"] = serde_json::json!({
+        "timeout_ms": 60_000, "proxy_protocol": "required", "proxy_protocol_from": ["127.0.0.1"],
+        "client_hello": false,
+    });
+    engine.apply(wanted.to_string().as_bytes())?;
+    let address = engine.snapshot().listeners[0].addresses[0].clone();
+    let mut arriving = TcpStream::connect(&address)?;
+    arriving.write_all(b"PROXY ")?;
+    while engine.sessions("", "", "", 1).is_empty() {}
+    engine.workers[0].send(Command::Panic);
+    assert_eq!(
+        arriving.read(&mut [0]).map_err(|error| error.kind()),
+        Err(std::io::ErrorKind::ConnectionReset)
+    );
+    let mut next = TcpStream::connect(&address)?;
+    next.write_all(b"PROXY UNKNOWN\r\nhello")?;
+    next.shutdown(Shutdown::Write)?;
+    let mut answer = String::new();
+    next.read_to_string(&mut answer)?;
+    assert_eq!(answer, "hello");
+    engine.stop();
+    let listener = &engine.snapshot().listeners[0];
+    assert_eq!((listener.opened, listener.closed), (2, 2));
+    Ok(())
+}
