@@ -7,6 +7,7 @@ import os
 import pwd
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,10 @@ import pytest
 
 import protobalance
 from peers import pbload
+from peers.authority import table
+from peers.certificate import Certificate, self_signed, shown_to, trusting_all
 from peers.command import Command, running
+from peers.joined import PATIENCE
 from peers.process import Address, accepts, wait_until, workplace
 from peers.wish import Config, wish, written
 
@@ -174,6 +178,39 @@ def test_everything_goes_on_working(folder: Path) -> None:
             assert affinity.clients == 1
         for file in (folder / "state").iterdir():
             assert file.stat().st_uid == NOBODY.pw_uid, file
+
+
+def test_certificates_elsewhere_are_read_and_renewed(folder: Path) -> None:
+    """Behind links, as programs that renew them leave them."""
+    with pbload.nodes("echo", name="n") as nodes, workplace("certificates") as elsewhere:
+        live, archive = elsewhere / "live", elsewhere / "archive"
+        live.mkdir()
+        archive.mkdir()
+        links = Certificate(live / "cert.pem", live / "key.pem")
+
+        def renew(name: str) -> str:
+            made = self_signed(archive, name)
+            for link, file in ((links.file, made.file), (links.key, made.key)):
+                link.unlink(missing_ok=True)
+                link.symlink_to(file)
+            return made.fingerprint
+
+        first = renew("first")
+        config = wished(nodes, folder, user="nobody")
+        config["listeners"]["in"]["tls"] = {"certificates": [table(links)]}
+
+        def shown() -> str:
+            with (
+                socket.create_connection(command.address(), timeout=PATIENCE) as plain,
+                trusting_all().wrap_socket(plain) as client,
+            ):
+                return shown_to(client)
+
+        with as_root(config, folder) as command:
+            assert shown() == first
+            second = renew("second")
+            command.signal(SIGHUP)
+            wait_until(lambda: shown() == second, "the renewed certificate is shown")
 
 
 ATTEMPTS = """

@@ -61,7 +61,7 @@ def confine(config: Config, file: Path | None, admin_path: Path, log: OperatorLo
     request = {
         "uid": identity and identity[0],
         "gid": identity and identity[1],
-        "capabilities": [*_needed(config), *(["dac_override"] if stays_root else [])],
+        "capabilities": [*needed(config), *(["dac_override"] if stays_root else [])],
         "restrict": engine.confine,
         "read": sorted(_readable(file) | _certificates(config)),
         "write": sorted(_writable(config, admin_path)),
@@ -138,7 +138,7 @@ def _group_name(gid: int) -> str:
         return str(gid)
 
 
-def _needed(config: Config) -> Iterator[str]:
+def needed(config: Config) -> Iterator[str]:
     """The capabilities that the configuration cannot do without."""
     try:
         lowest_free = int(LOWEST_FREE_PORT.read_text())
@@ -147,6 +147,8 @@ def _needed(config: Config) -> Iterator[str]:
     bound = (split_bind(bind) for listener in config.listeners.values() for bind in listener.bind)
     if any(0 < ports.first < lowest_free for ports in bound):
         yield "net_bind_service"
+    if any(getattr(cluster, "transparent", False) for cluster in config.clusters.values()):
+        yield "net_raw"  # the lesser of the two that IP_TRANSPARENT takes (ip(7))
 
 
 def _readable(file: Path | None) -> set[str]:
