@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from peers import pbload
 from peers.joined import PATIENCE, accepted, listening, read_exactly
 from peers.process import wait_until
 from peers.records import logged, records
@@ -163,19 +164,33 @@ def test_a_redirect_is_for_those_without_a_name_of_their_own() -> None:
         assert listener.server_names == {"shop.example.org": "shop", "*.example.org": "any"}
 
 
-def test_who_waits_for_a_node_stays_with_its_name_and_goes_on_by_the_newest_plan(tmp_path: Path) -> None:
-    """Its cluster gets another node while the only one it has lets it wait."""
+def test_who_arrives_meanwhile_goes_by_the_newest_plan(tmp_path: Path) -> None:
     with routed(tmp_path / "log") as (balancer, nodes), listening() as other:
         config = balancer_config(nodes, tmp_path / "log")
-        nodes["shop"].close()
         with client(balancer) as arriving:
             message = hello("shop.example.org")
             arriving.sendall(message[:50])
             wait_until(lambda: phases(balancer) == ["arriving"], "a part has come")
             config["clusters"]["shop"]["nodes"] = {"m": {"address": "{}:{}".format(*other.getsockname())}}
             balancer.apply(config)
-            balancer.redirect("in", "any")
             arriving.sendall(message[50:])
+            with accepted(other) as node:
+                assert read_exactly(node, len(message)) == message
+
+
+def test_who_waits_for_a_node_stays_with_its_name(tmp_path: Path) -> None:
+    """The only node does not answer; its cluster gets another, and a redirect is for others."""
+    with routed() as (balancer, nodes), listening() as other, pbload.nodes("blackhole") as silent:
+        config = balancer_config(nodes, tmp_path / "log")
+        config["clusters"]["shop"] = cluster(silent, connect_timeout="1s")
+        balancer.apply(config)
+        with client(balancer) as waiting:
+            message = hello("shop.example.org")
+            waiting.sendall(message)
+            wait_until(lambda: phases(balancer) == ["connecting"], "it waits for a node")
+            config["clusters"]["shop"]["nodes"] = {"m": {"address": "{}:{}".format(*other.getsockname())}}
+            balancer.apply(config)
+            balancer.redirect("in", "any")
             with accepted(other) as node:
                 assert read_exactly(node, len(message)) == message
 
