@@ -50,7 +50,7 @@ def _fields_of_the_log() -> list[str]:
     ("said", "explained"),
     [
         (_made_by("CloseReason"), words(OPERATIONS, "reason")),
-        (_made_by("Failure"), words(OPERATIONS, "failure")),
+        ([*_made_by("Failure"), *_made_by("TlsFault")], words(OPERATIONS, "failure")),
         (_fields_of_the_log(), words(OPERATIONS, "field")),
         (get_args(AdminState), words(OPERATIONS, "state")),
         (_events(), words(EVENTS, "event")),
