@@ -232,3 +232,16 @@ def test_whatever_moment_it_is_killed_at_nothing_that_was_told_is_lost(tmp_path:
     hundred.
     """
     killed_at_random(tmp_path, 5)
+
+
+def test_what_the_next_balancer_may_do_is_what_the_last_start_said(tmp_path: Path) -> None:
+    """A balancer in a stranger's hands could otherwise leave a configuration that gives the next one more."""
+    with pbload.nodes("greet", name="n") as nodes:
+        config = wish(nodes) | {"engine": {"state_dir": str(tmp_path / "state"), "grace": "7s"}}
+        with running(config, tmp_path) as command:
+            command.rewrite(wish(nodes) | {"engine": {"state_dir": str(tmp_path / "elsewhere")}})
+            assert "next start" in command.ask("apply")
+            for _ in range(2):
+                kill_balancer(command)
+                assert greeting(command.address()) == b"n\n"
+            assert not (tmp_path / "elsewhere").exists()

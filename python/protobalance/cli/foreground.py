@@ -19,7 +19,7 @@ from protobalance.control import answers_of_config, lifecycle
 from protobalance.control.bequest import MANAGER
 from protobalance.control.confinement import confine
 from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, load_engine, start_engine
-from protobalance.control.operator_log import to_stream
+from protobalance.control.operator_log import OperatorLog, to_stream
 from protobalance.control.outside_text import one_line
 from protobalance.control.running import Surroundings
 from protobalance.control.systemd import Notifier, take_listen_fds
@@ -33,7 +33,7 @@ def serve(origin: Path | Config, socket: Path | None, workers: int, backing: Bac
         lifecycle.serve(
             origin,
             socket_path=lambda config: _free_socket(socket, config.admin.socket, backing),
-            announce=_announce,
+            announce=lambda line: _announce(line, backing),
             load_admin=lambda: _load_admin(backing),
             surroundings=Surroundings(start_engine=_with_workers(workers), confine=confine),
             backing=backing,
@@ -85,8 +85,13 @@ def _free_socket(given: Path | None, configured: str | None, backing: Backing) -
     return path
 
 
-def _announce(line: str) -> None:
-    print(one_line(f"protobalance {protobalance.__version__} {line}"), flush=True)
+def _announce(line: str, backing: Backing) -> None:
+    """To whoever started the command; later ones are news for the log, for nobody may be reading any more."""
+    said = one_line(f"protobalance {protobalance.__version__} {line}")
+    if backing.occasion.why == "start":
+        print(said, flush=True)
+    else:
+        OperatorLog(to_stream()).info(said)
 
 
 def _with_workers(wanted: int) -> EngineFactory:

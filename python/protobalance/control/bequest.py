@@ -2,7 +2,8 @@
 is in force. A keeper holds it, by names that only this file and the admin socket's give and read.
 
 What is in force is left as the text of a configuration, which is read like any other: whoever reads it may
-have more rights than whoever wrote it.
+have more rights than whoever wrote it. For the same reason it does not decide what the next balancer may do:
+the configuration of the last start that was asked for does, which is left before any stranger is served.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from protobalance.control.in_force import InForce
 from protobalance.control.overrides import Override, Overrides
 from protobalance.control.report import ListeningReport
 from protobalance.keeper import Backing
+from protobalance.keeper.messages import SEALED
 
 MANAGER = "manager"  # a socket of the service manager's, and its number
 LISTENING = "listening"  # a listener's name, the address, the socket's number at that address
 LOCK = "lock"  # the state folder
 IN_FORCE = "in-force"
+START = f"{SEALED}start"  # the configuration of the last start that was asked for
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -54,14 +57,22 @@ class Bequest:
         descriptor = self.backing.take(IN_FORCE)
         if descriptor is None:
             return None
-        try:
-            text = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-        finally:
-            os.close(descriptor)
-        document = msgspec.json.decode(text, type=_Document)
+        document = msgspec.json.decode(_text(descriptor), type=_Document)
         config = configuration.loads(document.configuration, document.source)
         self._left = InForce(config, document.source, Overrides(document.overrides))
         return self._left
+
+    def start(self) -> Config | None:
+        """The configuration of the last start that was asked for."""
+        descriptor = self.backing.take(START)
+        return None if descriptor is None else configuration.loads(_text(descriptor).decode())
+
+    def seal(self, config: Config) -> None:
+        """Leave the configuration of this start, for good."""
+        if self.backing.orders_fd() is None:
+            return
+        self._leave_text(START, render(config).encode())
+        self.backing.seal()
 
     def lock(self, folder: str) -> int | None:
         """The claim on a state folder."""
@@ -91,17 +102,28 @@ class Bequest:
         self.backing.drop(name for name in self.backing.held if name.startswith((LISTENING, MANAGER)))
 
     def _leave_in_force(self, in_force: InForce) -> None:
-        if self.backing.orders_fd() is None or in_force is self._left:
+        if in_force is self._left or self.backing.orders_fd() is None:
             return
         if self._rendered is None or self._rendered[0] is not in_force.config:
             self._rendered = in_force.config, render(in_force.config)
         document = _Document(in_force.source, self._rendered[1], list(in_force.overrides))
-        memory = os.memfd_create("protobalance-in-force", os.MFD_CLOEXEC)
-        with open(memory, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(msgspec.json.encode(document))
-            file.flush()
-            self.backing.hold({IN_FORCE: memory})
+        self._leave_text(IN_FORCE, msgspec.json.encode(document))
         self._left = in_force
+
+    def _leave_text(self, name: str, text: bytes) -> None:
+        memory = os.memfd_create("protobalance", os.MFD_CLOEXEC)
+        with open(memory, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+            file.write(text)
+            file.flush()
+            self.backing.hold({name: memory})
+
+
+def _text(descriptor: int) -> bytes:
+    """All of it; the descriptor is closed."""
+    try:
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    finally:
+        os.close(descriptor)
 
 
 def _listener_of(name: str) -> str:

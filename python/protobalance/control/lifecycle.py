@@ -56,19 +56,20 @@ def serve(
         # Rating functions may stand beside the file that names them; what is installed comes first.
         sys.path.append(str(path.resolve().parent))
     bequest = Bequest(backing)
-    left = bequest.in_force()
-    if left is not None and backing.occasion.why == "death":
-        # Whatever the file says by now: clients wait.
-        config, source = left.config, left.source
+    left, start = bequest.in_force(), bequest.start()
+    if left is not None and start is not None and backing.occasion.why == "death":
+        # Whatever the file says by now: clients wait. What it may do is as at the start.
+        config, source = replace(left.config, engine=start.engine, admin=start.admin), left.source
     else:
-        config = configuration.load(origin) if isinstance(origin, Path) else origin
+        start = config = configuration.load(origin) if isinstance(origin, Path) else origin
         source = str(path or "command line")
+    bequest.seal(start)
     admin_path = socket_path(config) if callable(socket_path) else socket_path
     handed_over = bequest.sockets() or [("", descriptor) for descriptor in take_listen_fds()]
     around = replace(surroundings or Surroundings(), bequest=bequest, handed_over=handed_over)
     if around.confine:
         # Before anything is bound, while there is one thread.
-        around = replace(around, confinement=around.confine(config, path, admin_path, around.log))
+        around = replace(around, confinement=around.confine(start, path, admin_path, around.log))
     supervisor = Supervisor(around)
     supervisor.start(config, source, path, left.overrides if left else None)
     try:

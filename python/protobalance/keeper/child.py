@@ -30,6 +30,7 @@ class Child:
     version: str = ""  # known once it is ready
     failure: str = ""
     deaf: bool = False  # it has closed its end
+    sealed: bool = False  # it serves strangers
     began: float = 0.0  # in the clock of `time.monotonic`
 
     @property

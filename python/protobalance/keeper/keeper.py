@@ -25,6 +25,8 @@ from protobalance.keeper.child import WATCHED, Child, fork, raise_oom_score, spa
 from protobalance.keeper.estate import Estate
 from protobalance.keeper.kept import Kept, Occasion
 from protobalance.keeper.messages import (
+    SEALED,
+    Answer,
     Channel,
     Declined,
     Done,
@@ -38,6 +40,7 @@ from protobalance.keeper.messages import (
     Reload,
     Reopen,
     Request,
+    Seal,
     Superseded,
     Tell,
     Upgrade,
@@ -223,15 +226,9 @@ class Keeper:
 
     def _obey(self, child: Child, request: Request, descriptors: list[int]) -> None:
         match request:
-            case Hold(names) if len(names) == len(descriptors):
-                child.estate.hold(dict(zip(names, descriptors, strict=True)))
-                child.requests.say(Done())
+            case Hold() | Drop() | Seal():
+                child.requests.say(_kept(child, request, descriptors))
                 return
-            case Hold():
-                child.requests.say(Declined("as many names as descriptors"))
-            case Drop(names):
-                child.estate.drop(names)
-                child.requests.say(Done())
             case Ready(version):
                 child.version = version
                 self._served = True
@@ -368,6 +365,23 @@ class Keeper:
                 child.orders.say(order)
 
 
+def _kept(child: Child, request: Hold | Drop | Seal, descriptors: list[int]) -> Answer:
+    """Change a child's estate as it asks; the descriptors are the estate's from now on, or closed."""
+    names = [] if isinstance(request, Seal) else request.names
+    expected = len(names) if isinstance(request, Hold) else 0
+    if len(descriptors) != expected or (child.sealed and any(name.startswith(SEALED) for name in names)):
+        close_all(descriptors)
+        return Declined("it is sealed, or not as many descriptors as names")
+    match request:
+        case Hold():
+            child.estate.hold(dict(zip(names, descriptors, strict=True)))
+        case Drop():
+            child.estate.drop(names)
+        case Seal():
+            child.sealed = True
+    return Done()
+
+
 def _numbered(child: Child) -> upgrade.KnownChild:
     numbers = child.requests.fileno(), child.orders.fileno()
     return upgrade.KnownChild(child.process, *numbers, child.estate.numbers(), child.began)
@@ -377,4 +391,4 @@ def _known(child: upgrade.KnownChild) -> Child:
     requests: Channel[Request] = Channel.adopted(child.requests, Request)
     orders: Channel[Order] = Channel.adopted(child.orders, Order)
     pid, version = child.process.pid, child.process.version
-    return Child(pid, requests, orders, Estate(child.estate), version, began=child.began)
+    return Child(pid, requests, orders, Estate(child.estate), version, began=child.began, sealed=True)

@@ -20,6 +20,7 @@ from protobalance.keeper.messages import (
     Process,
     Ready,
     Request,
+    Seal,
     Superseded,
     Tell,
     Upgrade,
@@ -65,6 +66,9 @@ class Backing:
 
     def hold(self, descriptors: Mapping[str, int]) -> None:
         """Let these outlive us. They stay ours, too."""
+
+    def seal(self) -> None:
+        """Let nobody in our place change what is kept under sealed names: we are about to serve strangers."""
 
     def drop(self, names: Iterable[str]) -> None:
         """Let these go; they are closed once we close ours."""
@@ -131,6 +135,9 @@ class Kept(Backing):
         for part in chunks(descriptors):
             self._ask(Hold(list(part)), list(part.values()))
         self._held |= set(descriptors)
+
+    def seal(self) -> None:
+        self._ask(Seal())
 
     def drop(self, names: Iterable[str]) -> None:
         gone = self._held.intersection(names)

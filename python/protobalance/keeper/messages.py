@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -16,6 +17,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 PACKET = 64 * 1024  # bytes; all messages are far smaller
+SEALED = "sealed "
 AT_ONCE = 100  # descriptors in one packet; the kernel takes 253 (SCM_MAX_FD)
 
 
@@ -23,6 +25,12 @@ class Hold(msgspec.Struct, frozen=True, tag="hold"):
     """Keep the descriptors that come along, in the order of their names. Answered by `Done`."""
 
     names: list[str]
+
+
+class Seal(msgspec.Struct, frozen=True, tag="seal"):
+    """What is kept under names that begin with `SEALED` can be neither replaced nor dropped from now on, by
+    this balancer: it is about to serve strangers. Answered by `Done`.
+    """
 
 
 class Drop(msgspec.Struct, frozen=True, tag="drop"):
@@ -60,7 +68,7 @@ class Upgrade(msgspec.Struct, frozen=True, tag="upgrade"):
     transaction: str
 
 
-Request = Hold | Drop | Ready | Failed | Tell | Upgrade
+Request = Hold | Seal | Drop | Ready | Failed | Tell | Upgrade
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
@@ -153,14 +161,20 @@ class Channel(Generic[_Heard]):
         """The next message and what came along; None at the end. Raises `BlockingIOError` if there is none,
         `msgspec.MsgspecError` for what is no message.
         """
+        descriptors = array("i")
+        room = socket.CMSG_SPACE(AT_ONCE * descriptors.itemsize)
         try:
-            packet, descriptors, _, _ = socket.recv_fds(self._end, PACKET, AT_ONCE, socket.MSG_CMSG_CLOEXEC)
+            # By hand: `socket.recv_fds` drops its flags.
+            packet, beside, _, _ = self._end.recvmsg(PACKET, room, socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:
             return None
+        for level, kind, data in beside:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
         if not packet:
             return None
         try:
-            return self._decoder.decode(packet), descriptors
+            return self._decoder.decode(packet), descriptors.tolist()
         except msgspec.MsgspecError:
             close_all(descriptors)
             raise
