@@ -21,7 +21,7 @@ from peers.nginx import Nginx
 from peers.openssl import s_client
 from peers.process import Address
 from peers.records import records
-from peers.wish import Config, wish
+from peers.wish import Config, cluster, wish
 from protobalance import Balancer
 
 NAME = "shop.test"
@@ -167,6 +167,24 @@ def test_each_name_is_shown_its_own_certificate(authority: Authority, shop: Cert
             for name, certificate in asked.items():
                 with connected(balancer.address("in"), everything, name or None) as client:
                     assert shown_to(client) == certificate.fingerprint, name
+
+
+def test_names_lead_to_clusters_though_tls_ends_here(
+    authority: Authority, shop: Certificate, nginx: Nginx
+) -> None:
+    wild = authority.signs("*.wild.test", file="wild")
+    config = ending_here({"a": nginx.nodes["a"]}, shop, wild)
+    config["clusters"]["other"] = cluster({"b": nginx.nodes["b"]})
+    config["listeners"]["in"]["server_names"] = {"*.wild.test": "other"}
+    seen = {}
+    with Balancer(config) as balancer:
+        for name in (NAME, "x.wild.test"):
+            client = http.client.HTTPConnection(name)
+            client.sock = connected(balancer.address("in"), authority.trusting(), name)
+            client.request("GET", "/small")
+            seen[name] = client.getresponse().headers["X-Node"]
+            client.close()
+    assert seen == {NAME: "a", "x.wild.test": "b"}
 
 
 def test_clients_show_certificates_of_their_own(

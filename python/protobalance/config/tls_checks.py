@@ -12,6 +12,7 @@ def check(config: Config, findings: Findings) -> None:
     """All of them."""
     for listener in config.listeners.values():
         _tls_ends_or_passes(listener, findings)
+        _ftp_begins_in_the_clear(listener, config, findings)
         _clients_can_be_told(listener, findings)
     for cluster in config.clusters.values():
         _own_certificate_is_whole(cluster, findings)
@@ -23,6 +24,20 @@ def _tls_ends_or_passes(listener: Listener, findings: Findings) -> None:
     path: Path = ("listeners", listener.name)
     if listener.tls is not None and listener.protocol == "tls" and not findings.spoilt(*path, "protocol"):
         message = '"tls" passes TLS on untouched, and the tls table ends it here: leave one of them out'
+        findings.add((*path, "protocol"), message)
+
+
+def _ftp_begins_in_the_clear(listener: Listener, config: Config, findings: Findings) -> None:
+    """Its data connections speak TLS only after the control connection agreed on that (RFC 4217)."""
+    path: Path = ("listeners", listener.name)
+    if listener.protocol != "ftp" or findings.spoilt(*path):
+        return
+    cluster = config.clusters.get(listener.cluster)
+    if listener.tls is not None:
+        message = 'tls does not go with protocol "ftp": FTP begins in the clear, and AUTH TLS passes through'
+        findings.add((*path, "tls"), message, at="key")
+    elif cluster is not None and cluster.tls is not None:
+        message = f'protocol "ftp" needs nodes in the clear, and clusters.{cluster.name} has tls'
         findings.add((*path, "protocol"), message)
 
 
