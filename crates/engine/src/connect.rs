@@ -62,15 +62,7 @@ impl std::fmt::Display for NodeAddress {
 pub(crate) fn start(address: &NodeAddress) -> Result<OwnedFd, Failure> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (socket, outcome) = match address {
-        NodeAddress::Tcp(address) => {
-            let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-            let socket =
-                socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP)).map_err(failure)?;
-            // As for clients: an urgent byte that comes before we look is read as data, not lost.
-            sockopt::set_socket_oobinline(&socket, true).map_err(failure)?;
-            let outcome = connect(&socket, address);
-            (socket, outcome)
-        }
+        NodeAddress::Tcp(address) => return tcp(*address, |_| Ok(())).map_err(failure),
         NodeAddress::Unix(path) => {
             let socket =
                 socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failure)?;
@@ -83,6 +75,23 @@ pub(crate) fn start(address: &NodeAddress) -> Result<OwnedFd, Failure> {
     match outcome {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
         Err(error) => Err(failure(error)),
+    }
+}
+
+/// Begins a connect over TCP from a socket that was prepared for it.
+pub(crate) fn tcp(
+    address: SocketAddr,
+    prepare: impl FnOnce(&OwnedFd) -> Result<(), Errno>,
+) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    // As for clients: an urgent byte that comes before we look is read as data, not lost.
+    sockopt::set_socket_oobinline(&socket, true)?;
+    prepare(&socket)?;
+    match connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(error),
     }
 }
 

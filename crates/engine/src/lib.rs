@@ -46,6 +46,7 @@ pub mod report;
 mod session_log;
 mod sessions;
 mod snapshot;
+mod sources;
 mod spare;
 pub mod spec;
 #[allow(unsafe_code, reason = "the one file that makes system calls rustix has no safe form for")]

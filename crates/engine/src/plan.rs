@@ -21,6 +21,7 @@ use crate::connect::NodeAddress;
 use crate::ftp;
 use crate::limits::Room;
 use crate::ports::Ports;
+use crate::sources::Sources;
 use crate::spec::PrefaceSpec;
 use crate::tls::{Inward, Outward};
 
@@ -49,6 +50,8 @@ pub(crate) struct Route {
     /// By node index.
     pub(crate) addresses: Box<[NodeAddress]>,
     pub(crate) affinity: Option<Arc<AffinityStore>>,
+    /// Where connections to its nodes come from.
+    pub(crate) sources: Sources,
     /// Whose ports they are: first, last, and the node.
     pub(crate) ports: Box<[(u16, u16, NodeIndex)]>,
     /// The PROXY header that nodes are sent first.

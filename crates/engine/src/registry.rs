@@ -27,6 +27,7 @@ use crate::handed_over::Unclaimed;
 use crate::plan::{Listener, ListenerCounts, Plan, Preface, Route};
 use crate::ports::Ports;
 use crate::report::ListeningReport;
+use crate::sources::Sources;
 use crate::spec::{AffinitySpec, ClusterSpec, ListenerSpec, PlanSpec};
 use crate::tls::{Outward, inward};
 
@@ -329,6 +330,7 @@ impl Draft<'_> {
             cluster: Arc::new(cluster),
             addresses: addresses.map_err(refused)?,
             affinity: store,
+            sources: Sources::new(spec).map_err(refused)?,
             ports: crate::ports::owned(spec),
             introduce: introduce(spec.send_proxy_protocol).map_err(refused)?,
             tls,

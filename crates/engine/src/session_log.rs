@@ -243,7 +243,7 @@ mod tests {
             "clusters": [{"name": "c", "policy": "random", "hash_key": "", "load_expression": "",
                 "rating_ttl_ms": 0, "rate_window_ms": 0, "connect_timeout_ms": 0, "failover_timeout_ms": 0,
                 "retry_interval_ms": 0, "early_close_window_ms": 0, "first_contact_pause_ms": 0,
-                "replay_unanswered": false,
+                "source_addresses": [], "transparent": false, "replay_unanswered": false,
                 "affinity": null, "nodes": []}],
             "listeners": [{"name": "in", "bind": [], "cluster": "c", "idle_timeout_ms": 0,
                 "first_byte_timeout_ms": 0, "half_close_timeout_ms": 0, "max_sessions": 0, "backlog": 1,

@@ -13,6 +13,7 @@ use crate::ending::{delivery_deadline, reset_at_close, survivor};
 use crate::pair::other;
 use crate::relay::Pumped;
 use crate::report::Event as Told;
+use crate::sources::Asker;
 use crate::token::Token;
 use crate::worker::Worker;
 
@@ -312,9 +313,11 @@ impl Worker {
             pair.to_node.keep_for_replay();
         }
         let introduce = route.introduce;
+        let steady = pair.listener.ftp.is_some() || !route.ports.is_empty();
+        let asker = Asker { client: pair.session.client(), steady };
         let start = || match pair.port {
-            0 => connect::start(&route.addresses[index]),
-            port => connect::start(&route.addresses[index].at_port(port)),
+            0 => route.sources.start(&route.addresses[index], asker),
+            port => route.sources.start(&route.addresses[index].at_port(port), asker),
         };
         let mut started = start();
         if matches!(started, Err(Failure::OurShortage)) && self.spare.lend() {

@@ -143,6 +143,10 @@ pub struct ClusterSpec {
     pub early_close_window_ms: u64,
     /// How long a client's first bytes wait at a node that is not proven.
     pub first_contact_pause_ms: u64,
+    /// Addresses of this machine that connections to the nodes come from; none for the kernel's choice.
+    pub source_addresses: Vec<String>,
+    /// Whether they come from the client's address.
+    pub transparent: bool,
     /// Whether unanswered bytes may be written to another node.
     pub replay_unanswered: bool,
     /// The version of the PROXY header that its nodes are sent first; absent if none.

@@ -1,9 +1,9 @@
 //! The few calls that rustix has no safe form for. The only file of the engine with `unsafe`.
 
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicU64;
 
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
 use rustix::ioctl::{Getter, Opcode, ioctl};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 
@@ -20,6 +20,31 @@ pub(crate) fn at_mark(socket: impl AsFd) -> Result<bool> {
 pub(crate) fn unacknowledged(socket: impl AsFd) -> Result<u32> {
     // SAFETY: SIOCOUTQ writes one int to its argument, which Getter provides.
     unsafe { ioctl(socket, Getter::<SIOCOUTQ, i32>::new()) }.map(|bytes| bytes.unsigned_abs())
+}
+
+/// Has `bind` with port 0 take an address and no port: `connect` chooses one that is free towards its peer.
+pub(crate) fn bind_address_without_port(socket: impl AsFd) -> Result<()> {
+    switch_on(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT)
+}
+
+/// Lets the socket be bound to an address that is not this machine's. Needs `CAP_NET_ADMIN` or `CAP_NET_RAW`.
+pub(crate) fn transparent(socket: impl AsFd, is_ipv4: bool) -> Result<()> {
+    match is_ipv4 {
+        true => switch_on(socket, libc::IPPROTO_IP, libc::IP_TRANSPARENT),
+        false => switch_on(socket, libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT),
+    }
+}
+
+fn switch_on(socket: impl AsFd, level: i32, option: i32) -> Result<()> {
+    let on: libc::c_int = 1;
+    let size = size_of_val(&on) as libc::socklen_t;
+    // SAFETY: the option takes one int, which is read during the call and is that long.
+    let outcome =
+        unsafe { libc::setsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw const on).cast(), size) };
+    if outcome == 0 {
+        return Ok(());
+    }
+    Err(std::io::Error::last_os_error().raw_os_error().map_or(Errno::INVAL, Errno::from_raw_os_error))
 }
 
 /// Takes over a descriptor that the service manager handed to this process.

@@ -14,6 +14,7 @@ from protobalance.config.kinds import (
     Integer,
     Name,
     NodeAddress,
+    NumericAddress,
     Ports,
     Text,
 )
@@ -314,6 +315,25 @@ class Cluster:
         Check | None,
         Key(Table(Check, switch=True), "Connect to the nodes now and then. `true` for the defaults."),
     ] = None
+    source_addresses: Annotated[
+        tuple[str, ...],
+        Key(
+            Array(NumericAddress(), 'an array of addresses of this machine such as ["10.0.0.7", "10.0.0.8"]'),
+            "Addresses that connections to the nodes come from, in turn: each has the kernel's whole range "
+            "of ports to each node. For nodes of a family that none of them has, the kernel chooses. See "
+            "[sources](../services/sources.md).",
+            "the kernel knows by which address a node is reached",
+        ),
+    ] = ()
+    transparent: Annotated[
+        bool,
+        Key(
+            Boolean(),
+            "Whether connections to the nodes come from the client's own address. Needs `CAP_NET_RAW`, and "
+            "nodes whose answers come back through this machine. See [sources](../services/sources.md).",
+            "it needs a network that is made for it",
+        ),
+    ] = False
     resolve_interval: Annotated[
         float,
         Key(

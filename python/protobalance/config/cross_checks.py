@@ -18,6 +18,7 @@ from protobalance.config.port_checks import (
     ftp_nodes_have_ports,
     ports_are_one_nodes,
 )
+from protobalance.config.source_checks import sources_fit_nodes
 from protobalance.config.writing import Path, write_path, write_text
 
 SOCKET_LIMIT = 16_384  # sockets to listen on, over all workers' sets: the standard descriptor limit is 20,000
@@ -43,6 +44,7 @@ def check(config: Config, findings: Findings) -> None:
         _nodes_can_be_chosen(cluster, findings)
         _fallbacks_exist(cluster, findings)
         ports_are_one_nodes(cluster, findings)
+        sources_fit_nodes(cluster, findings)
         _load_rating_fits_policy(cluster, findings)
         _load_rating_has_one_form(cluster, findings)
 

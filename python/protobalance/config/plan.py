@@ -112,6 +112,8 @@ def _cluster(cluster: Cluster, state_dir: str | None) -> Fields:
         "retry_interval_ms": to_milliseconds(cluster.retry_interval),
         "early_close_window_ms": to_milliseconds(cluster.early_close_window),
         "first_contact_pause_ms": to_milliseconds(cluster.first_contact_pause),
+        "source_addresses": cluster.source_addresses,
+        "transparent": cluster.transparent,
         "replay_unanswered": cluster.replay_unanswered,
         "send_proxy_protocol": {"off": None, "v1": 1, "v2": 2}[cluster.send_proxy_protocol],
         "affinity": _affinity(cluster.affinity, affinity_path(state_dir, cluster))

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from protobalance.config import plan_tls
 from protobalance.config.model import Check, Cluster, Config, LoadRating
 from protobalance.config.plan import hostnames
+from protobalance.control import source_ports
 from protobalance.control.certificates import Signature, signature
 from protobalance.control.health import HEADERS, check
 from protobalance.control.load_ratings import NodeStats, Rater
 from protobalance.control.rating_agent import AgentRater
 from protobalance.control.rating_function import FunctionRater
+from protobalance.control.refusal import Refused
 from protobalance.control.running import Running
 from protobalance.control.supervisor import Supervisor
 
@@ -88,7 +90,16 @@ class Background:
         self._event_fd = self._supervisor.running.engine.event_fd
         self._loop.add_reader(self._event_fd, self._supervisor.take_events)
         self._end_notices = self._supervisor.when_changed(self._changed)
+        self._look_at_ports_later()
         self.follow()
+
+    def _look_at_ports_later(self) -> None:
+        self._ports = self._loop.call_later(source_ports.INTERVAL, self._look_at_ports)
+
+    def _look_at_ports(self) -> None:
+        with contextlib.suppress(Refused):
+            self._supervisor.running.look_at_source_ports()
+        self._look_at_ports_later()
 
     def _changed(self) -> None:
         # From whichever thread made the change; the loop may have ended meanwhile.
@@ -106,6 +117,7 @@ class Background:
     async def stop(self) -> None:
         """End all tasks and wait until they have."""
         self._end_notices()
+        self._ports.cancel()
         self._loop.remove_reader(self._event_fd)
         tasks = list(self._tasks.values())
         self._tasks.clear()

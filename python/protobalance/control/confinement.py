@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from protobalance.config import Config
-from protobalance.config.addresses import split_bind
+from protobalance.config.addresses import parse_ports, split_bind
 from protobalance.config.plan_tls import authorities, certificates
 from protobalance.control import engine_port
 from protobalance.control.answers import Confinement
@@ -144,10 +144,13 @@ def needed(config: Config) -> Iterator[str]:
         lowest_free = int(LOWEST_FREE_PORT.read_text())
     except (OSError, ValueError):
         lowest_free = 1024  # as it was before it could be changed
-    bound = (split_bind(bind) for listener in config.listeners.values() for bind in listener.bind)
-    if any(0 < ports.first < lowest_free for ports in bound):
+    firsts = [split_bind(bind).first for listener in config.listeners.values() for bind in listener.bind]
+    firsts += [
+        parse_ports(listener.ftp.data_ports)[0] for listener in config.listeners.values() if listener.ftp
+    ]
+    if any(0 < first < lowest_free for first in firsts):
         yield "net_bind_service"
-    if any(getattr(cluster, "transparent", False) for cluster in config.clusters.values()):
+    if any(cluster.transparent for cluster in config.clusters.values()):
         yield "net_raw"  # the lesser of the two that IP_TRANSPARENT takes (ip(7))
 
 

@@ -26,6 +26,7 @@ from protobalance.control.overrides import Overrides, OverridesFile, reconcile
 from protobalance.control.problems import Problems
 from protobalance.control.refusal import Refused
 from protobalance.control.report import Event
+from protobalance.control.source_ports import SourcePorts, ports_of_an_address, uses
 from protobalance.control.state_folder import StateFolder
 from protobalance.keeper import ALONE
 from protobalance.keeper.kept import Occasion
@@ -72,6 +73,7 @@ class Running:
             surroundings.clock,
         )
         self.events = EngineEvents(self.chronicle, surroundings.clock)
+        self.source_ports = SourcePorts(self.chronicle, surroundings.clock)
         kept, trouble = self._overrides_file.load() if overrides is None else (overrides, "")
         standing, notes = reconcile(kept, config)
         surroundings.names.resolve_missing(hosts_of(config))
@@ -203,6 +205,10 @@ class Running:
             events: list[Event] = self.engine.take_events()
             for event in events:
                 self.events.handle(event)
+
+    def look_at_source_ports(self) -> None:
+        """Tell of ports to nodes that run short."""
+        self.source_ports.look(uses(self.in_force.config, self.engine.snapshot(), ports_of_an_address()))
 
     def rated(self, cluster: str, source: str, outcome: Rated) -> None:
         """Publish a round of load ratings, and tell of what is wrong with them once."""

@@ -154,7 +154,7 @@ class Supervisor:
             clusters=[status.cluster_status(report, in_force, events) for report in snapshot.clusters],
             rating_problems=status.rating_problems(running.rating_problems),
             name_problems=status.name_problems(in_force, self._surroundings.names),
-            limits=events.limits(),
+            limits=events.limits() + running.source_ports.limits(),
             session_log=SessionLogCounts(snapshot.log_written, snapshot.log_dropped),
             confinement=self._surroundings.confinement,
             warnings=[

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from protobalance.control import background
+from protobalance.control import background, source_ports
 from protobalance.control.answers import HistoryEntry
 from protobalance.control.background import Background, Checks, Chore, Names, Rate, chores
 from protobalance.control.report import NodeDown
@@ -127,5 +127,24 @@ def test_engine_events_are_told_as_they_come(world: World) -> None:
         world.engine.report(NodeDown("web", "b", "refused", 5000))
         await asyncio.sleep(0)
         assert len(heard) == 1
+
+    asyncio.run(run())
+
+
+def test_ports_to_nodes_are_looked_at_again_and_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = world.supervisor()
+    looks: list[object] = []
+    monkeypatch.setattr(source_ports, "INTERVAL", 0)
+    monkeypatch.setattr(supervisor.running, "look_at_source_ports", lambda: looks.append(None))
+
+    async def run() -> None:
+        made = Background(supervisor)
+        made.start()
+        await until(lambda: len(looks) > 2)
+        await made.stop()
+        seen = len(looks)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert len(looks) == seen
 
     asyncio.run(run())

@@ -11,6 +11,7 @@ import pytest
 
 from protobalance.config.cluster import AdminState, PolicyName
 from protobalance.config.kinds import STATISTICS
+from protobalance.control import source_ports
 from protobalance.control.chronicle import Kind
 from protobalance.control.load_ratings import NodeStats
 from unit.docs.pages import source_of, text_of, words
@@ -37,7 +38,7 @@ def _limits() -> list[str]:
     """A limit's word stands in a constant, or where it is told."""
     told = set(re.findall(r'limit: "([a-z-]+)"', ENGINE)) | set(re.findall(r'word: "([a-z-]+)"', ENGINE))
     assert len(re.findall(r"::LimitReached \{", ENGINE)) == 2, "another place tells a limit: look how"
-    return sorted(told)
+    return sorted(told | {source_ports.WORD})
 
 
 def _fields_of_the_log() -> list[str]:
