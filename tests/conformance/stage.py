@@ -135,6 +135,17 @@ class Stage(ExitStack):
         client.hears(b"!")
         return client, node
 
+    def session_by_path(self) -> tuple[End, End]:
+        """The same with a node on a Unix-domain socket."""
+        path = self.folder() / "node.socket"
+        listening = self.enter_context(socket.socket(socket.AF_UNIX))
+        listening.settimeout(PATIENCE)
+        listening.bind(str(path))
+        listening.listen()
+        path.chmod(0o777)
+        self.balance(socket_path=path)
+        return self.joined(listening)
+
     def session_on(self, host: Host, **wish: Any) -> tuple[End, End]:
         """The same with the node on a host of the network's."""
         node = self.node(host)

@@ -77,16 +77,18 @@ class Running(ABC):
         assert self.child is not None
         return self.child.pid
 
-    def kill(self) -> None:
+    def kill(self) -> float:
         """End the process that serves, as the kernel does when memory is out. If the whole system is gone
-        then, it is started again as a service manager would.
+        then, it is started again as a service manager would. The moment it was dead.
         """
         assert self.child is not None
         os.kill(self.serving(), signal.SIGKILL)
+        dead = time.monotonic()
         with suppress(subprocess.TimeoutExpired):
             self.child.wait(RESTART_DELAY)
             time.sleep(RESTART_DELAY)
             self.start()
+        return dead
 
     def processes(self) -> list[int]:
         """All its processes."""

@@ -61,3 +61,21 @@ def standing_session_survives_a_reload(stage: Stage) -> None:
     client.hears_nothing(3.0)
     client.say(b"?\n")
     client.hears(old.line)
+
+
+@scenario(alone=True)
+def killed_process_refuses_nobody(stage: Stage) -> None:
+    """The process that serves is killed (kill -9) while clients come; where all is gone, it is started again
+    after 100 ms, as a service manager would. Whoever comes after the kill is served, if late.
+    """
+    stage.takes_a_balancer()
+    nodes = [stage.speaker(name) for name in ("one", "two")]
+    balancer = stage.balance(*nodes)
+    with Load(balancer.wish.listen) as load:
+        time.sleep(0.5)
+        killed = balancer.kill()
+        time.sleep(2.0)
+        load.end()
+    stage.note(f"the slowest client waited {load.slowest:.2f} s; {len(load.failed)} of all lost")
+    lost = load.lost(killed)
+    expect(not lost, lost)

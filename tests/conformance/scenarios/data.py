@@ -175,3 +175,27 @@ def slow_loris_is_served_and_harms_nobody(stage: Stage, way: Way) -> None:
         time.sleep(0.2)
         for _, hearer in slow:
             hearer.hears(bytes([byte]))
+
+
+@scenario()
+def urgent_byte_for_a_unix_node_is_data(stage: Stage) -> None:
+    """A node on a Unix-domain socket, where nobody expects urgent bytes, gets one in its place, as data."""
+    client, node = stage.session_by_path()
+    client.say(b"abc")
+    client.socket.send(b"!", socket.MSG_OOB)
+    client.say(b"def")
+    node.hears(b"abc!def")
+
+
+@scenario(each=Way)
+def node_on_a_unix_socket_is_served(stage: Stage, way: Way) -> None:
+    """With a node on a Unix-domain socket: 8 MB, an end, and the answer to it, each way."""
+    data = random.Random(7).randbytes(8_000_000)
+    sender, receiver = way.ends(stage.session_by_path())
+    sender.say_aside(data, sender.finish)
+    receiver.hears(data)
+    receiver.hears_end()
+    receiver.say(b"thanks")
+    receiver.close()
+    sender.hears(b"thanks")
+    sender.hears_end()

@@ -41,9 +41,9 @@ class _Running(Running):
         until(lambda: self._said("cds: add") > loaded, "Envoy did not reload")
 
     def reload_nonsense(self) -> None:
-        said = self._said("onfiguration")
+        said = self._said("update failure")
         self._put("listeners", {"resources": [{"@type": f"{TYPES}.config.listener.v3.Listener", "name": 7}]})
-        until(lambda: self._said("onfiguration") > said, "Envoy did not look at its file")
+        until(lambda: self._said("update failure") > said, "Envoy did not look at its file")
 
     def _said(self, words: str) -> int:
         return self.log.read_text().count(words)
