@@ -12,7 +12,7 @@ from conformance.stage import Stage
 from conformance.system import System
 from conformance.verdict import NotApplicable, reason_of
 
-AT_A_TIME = 8  # scenarios that mostly wait
+AT_A_TIME = 16  # scenarios that mostly wait
 
 
 @dataclass

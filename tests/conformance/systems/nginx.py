@@ -96,7 +96,7 @@ def configuration(wish: Wish, folder: Path) -> str:
     target = "proxy_pass c;"
     if wish.name_server:
         # A name is looked up again only where it comes out of a variable.
-        upstream = f"  resolver {text_of(wish.name_server)} valid=1s ipv6=off;\n"
+        upstream = f"  resolver {text_of(wish.name_server)} valid=5s ipv6=off;\n"
         upstream += f"  map $remote_port $node {{ default {addresses[0]}; }}\n"
         target = "proxy_pass $node;"
     return CONFIGURATION.format(
