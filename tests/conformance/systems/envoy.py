@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -161,8 +162,8 @@ class Envoy(System):
 
     def version(self) -> str | None:
         line = line_of([ENVOY, "--version"])
-        parts = (line or "").split("/")
-        return f"Envoy {parts[1]}" if len(parts) > 1 else None
+        number = re.search(r"/(\d+\.\d+\.\d+)/", line or "")
+        return number and f"Envoy {number[1]}"
 
     def serve(self, wish: Wish, folder: Path) -> Running:
         return _Running(wish, folder)
