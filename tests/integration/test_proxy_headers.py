@@ -155,7 +155,7 @@ def test_a_node_is_told_of_the_client_first(version: str) -> None:
 
 @HEADERS
 def test_what_was_learned_is_handed_on(header: bytes) -> None:
-    """From one balancer to the next, to a node behind a Unix-domain socket."""
+    """From one balancer to the next, and to the node."""
     with listening() as server, Balancer(behind(server, send_proxy_protocol="v2")) as inner:
         front = wish({"inner": inner.address("in")}, send_proxy_protocol="v1")
         front["listeners"]["in"] |= {"proxy_protocol": "required", "proxy_protocol_from": ["127.0.0.1"]}
@@ -163,3 +163,17 @@ def test_what_was_learned_is_handed_on(header: bytes) -> None:
             client.sendall(header)
             with accepted(server) as node:
                 assert read_exactly(node, len(TWO)) == TWO
+
+
+def test_a_node_behind_a_unix_domain_socket_is_introduced_too(tmp_path: Path) -> None:
+    """The header names the client's addresses, whatever kind of socket it goes through."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "node.sock"))
+        server.listen()
+        server.settimeout(PATIENCE)
+        config = wish({"n": ("unused", 1)}, send_proxy_protocol="v1")
+        config["clusters"]["c"]["nodes"]["n"]["address"] = f"unix:{tmp_path}/node.sock"
+        with Balancer(config) as balancer, connected(balancer) as client, accepted(server) as node:
+            (host, port), (to_host, to_port) = client.getsockname(), client.getpeername()
+            expected = f"PROXY TCP4 {host} {to_host} {port} {to_port}\r\n".encode()
+            assert read_exactly(node, len(expected)) == expected

@@ -111,7 +111,7 @@ def phases(balancer: Balancer) -> list[str]:
     return [session.phase for session in balancer.sessions().sessions]
 
 
-def test_a_hello_as_long_as_may_be_comes_through_byte_by_byte_or_whole() -> None:
+def test_a_hello_as_long_as_may_be_comes_through_in_small_records() -> None:
     """60 KB in records of 100 bytes."""
     body = hello("shop.example.org")[9:]
     # One more extension behind the others, of a kind that nobody knows.
