@@ -241,6 +241,27 @@ def test_a_client_ends_first_and_the_answer_comes_late(authority: Authority, sho
         assert client.recv(100) == b"late answer"
 
 
+def test_a_session_is_over_once_its_last_words_were_read(
+    authority: Authority, shop: Certificate, tmp_path: Path
+) -> None:
+    """Both sides have ended long before the client reads: the goodbye waits behind the answer."""
+    log = tmp_path / "sessions"
+    data = bytes(8 << 20)
+    with session(authority, shop, log) as (client, node):
+        client.settimeout(0)
+        with pytest.raises(ssl.SSLWantReadError):
+            client.unwrap()
+        client.settimeout(PATIENCE)
+        assert read_to_end(node) == b""
+        node.sendall(data)
+        node.close()
+        assert read_exactly(client, len(data)) == data
+        with pytest.raises(ssl.SSLZeroReturnError):  # the clean end, to who has said goodbye already
+            client.recv(1)
+        (record,) = records(log, 1)
+    assert (record["reason"], record["bytes_to_client"]) == ("client-closed", len(data) + 1)
+
+
 def test_a_node_ends_first_and_the_client_goes_on(authority: Authority, shop: Certificate) -> None:
     with session(authority, shop) as (client, node):
         node.sendall(b"greeting")
