@@ -34,7 +34,8 @@ def ten_nodes(mode: str) -> Iterator[tuple[Mapping[str, Address], set[str]]]:
         ("idle-then-speak", "echo", {}),
         # Bytes that were written can be written again only where the operator said that this is harmless.
         ("client-first", "echo", {"replay_unanswered": True}),
-        ("client-first", "echo", {}),
+        # At first contact the bytes wait; for longer than a bad node takes to end, however busy the machine.
+        ("client-first", "echo", {"first_contact_pause": "2s"}),
     ],
     ids=["server-first", "idle-then-speak", "client-first-replayed", "client-first"],
 )

@@ -25,8 +25,9 @@ BYTES = 64
         ("server-first", "greet", {}),
         ("idle-then-speak", "echo", {}),
         ("client-first", "echo", {"replay_unanswered": True}),
+        ("client-first", "echo", {"first_contact_pause": "2s"}),
     ],
-    ids=["server-first", "idle-then-speak", "client-first"],
+    ids=["server-first", "idle-then-speak", "client-first-replayed", "client-first"],
 )
 def proof_of_a_million_connections(kind: str, mode: str, limits: Config) -> None:
     """The bad nodes are tried again after 1 ms, so that thousands of attempts fail on their way."""
