@@ -1,87 +1,89 @@
-"""`kill -9` while a file of the state folder is written: what is read then is the old content or the new."""
+"""`kill -9` while a file of the state folder is written: what is read then is the old content or the new.
+
+The writer is killed before its first call into the kernel or the interpreter, before its second, and so on
+until it gets through: no moment between two calls is left out. What a call leaves half done is in
+`test_history.py`.
+"""
 
 from __future__ import annotations
 
-import random
-import subprocess
+import os
+import signal
 import sys
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import msgspec
-import pytest
+from types import FrameType
 
 from protobalance.control.answers import HistoryEntry
 from protobalance.control.history import History
-from protobalance.control.overrides import OverridesFile
+from protobalance.control.overrides import Override, Overrides, OverridesFile
 
-KILLS = 12
-LONGEST = 0.02  # seconds of writing before the kill; one write takes a few milliseconds at most
-
-OVERRIDES = """
-from protobalance.control.overrides import *
-file = OverridesFile(Path(sys.argv[1]))
-for round in itertools.count():
-    value = str(round % 2)
-    entry = lambda n: Override("weight", f"c/n{n}", value, "9", 0.0, "x" * 100)
-    assert file.save(Overrides(entry(n) for n in range(500))) == ""
-"""
-HISTORY = """
-from protobalance.control.answers import HistoryEntry
-from protobalance.control.history import *
-history = History(Path(sys.argv[1]), warn=lambda line: sys.exit(line), rotate_at=100_000)
-for round in itertools.count():
-    history.add(HistoryEntry(0.0, round, "node", "c/n", "x" * 1000))
-"""
+MOST = 500  # calls that one write takes, by far
 
 
-def killed_while_writing(program: str, folder: Path, choice: random.Random) -> None:
-    begin = "import itertools, sys\nfrom pathlib import Path\nprint(flush=True)\n"
-    command = [sys.executable, "-c", begin + program, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
-        assert writer.stdout
-        writer.stdout.readline()
-        time.sleep(choice.random() * LONGEST)  # when it is killed is what is drawn; nothing waits for it
-        writer.kill()
+def killed_at_every_call(write: Callable[[], object]) -> Iterator[int]:
+    """Run `write` in a process that is killed before its n-th call, for each n; `n` after each death."""
+    for number in range(1, MOST):
+        if not _killed(write, number):
+            assert number > 10, "so few calls: the writer was not watched"
+            return
+        yield number
+    raise AssertionError(f"it did not get through within {MOST} calls")
 
 
-@pytest.fixture
-def choice() -> random.Random:
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - shown when the test fails
-    return random.Random(seed)
+def _killed(write: Callable[[], object], before: int) -> bool:
+    pid = os.fork()
+    if pid == 0:
+        calls = 0
+
+        def watch(_frame: FrameType, event: str, _argument: object) -> None:
+            nonlocal calls
+            calls += event == "c_call"
+            if calls == before:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            sys.setprofile(watch)
+            write()
+        finally:
+            sys.setprofile(None)
+            os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    return os.WIFSIGNALED(status)
 
 
-def test_overrides_are_the_old_ones_or_the_new(tmp_path: Path, choice: random.Random) -> None:
-    for _ in range(KILLS):
-        killed_while_writing(OVERRIDES, tmp_path, choice)
+def test_overrides_are_the_old_ones_or_the_new(tmp_path: Path) -> None:
+    def some(value: str) -> Overrides:
+        return Overrides(Override("weight", f"c/n{n}", value, "9", 0.0, "me") for n in range(50))
+
+    old, new = some("1"), some("2")
+    file = OverridesFile(tmp_path)
+    assert file.save(old) == ""
+    seen = set()
+    for number in killed_at_every_call(lambda: file.save(new)):
         kept, trouble = OverridesFile(tmp_path).load()
-        assert trouble == ""
-        values = [entry.value for entry in kept]
-        assert values in ([], ["0"] * 500, ["1"] * 500)
+        assert trouble == "", number
+        assert kept in (old, new), number
+        seen.add(kept)
         assert {path.name for path in tmp_path.iterdir()} <= {"overrides.json", "overrides.new"}
+        if kept == new:
+            assert file.save(old) == ""
+    assert seen == {old, new}
 
 
-def test_history_loses_the_entry_that_was_being_written_and_no_other(
-    tmp_path: Path, choice: random.Random
-) -> None:
-    for _ in range(KILLS):
-        killed_while_writing(HISTORY, tmp_path, choice)
-        told: list[str] = []
-        history = History(tmp_path, warn=told.append, rotate_at=100_000)
-        history.add(HistoryEntry(0.0, 0, "node", "c/n", "after"))
-        again = History(tmp_path, warn=told.append)
-        assert told == []
-        assert again.latest(1)[0].summary == "after"
-        lines = [line for path in tmp_path.iterdir() for line in path.read_bytes().splitlines()]
-        torn = [line for line in lines if not _is_entry(line)]
-        assert len(torn) <= KILLS
-        assert len(again.latest(10**6)) == len(lines) - len(torn)
+def test_history_has_the_entry_that_was_being_written_or_not_and_loses_no_other(tmp_path: Path) -> None:
+    told: list[str] = []
 
+    def entry(summary: str) -> HistoryEntry:
+        return HistoryEntry(0.0, 0, "node", "c/n", summary)
 
-def _is_entry(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line, type=HistoryEntry)
-    except msgspec.MsgspecError:
-        return False
-    return True
+    writer = History(tmp_path, warn=told.append)
+    writer.add(entry("first"))
+    before = 1
+    for number in killed_at_every_call(lambda: writer.add(entry("another"))):
+        found = [each.summary for each in History(tmp_path, warn=told.append).latest(1000)]
+        assert len(found) - before in (0, 1), number
+        assert found[-1] == "first", number
+        before = len(found)
+    assert before > 1, "it was killed after the entry was written, too"
+    assert told == []
