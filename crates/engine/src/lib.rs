@@ -18,6 +18,7 @@ mod accept;
 mod admission;
 mod affinity_file;
 mod arrivals;
+mod attempt;
 mod bind;
 mod clock;
 pub mod confine;

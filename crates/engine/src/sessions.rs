@@ -3,28 +3,18 @@
 
 use std::sync::Arc;
 
-use protobalance_core::session::{Action, Event, Failure, News, Phase, Side};
+use protobalance_core::session::{Action, Event, News, Phase, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use crate::connect;
-use crate::ending::{delivery_deadline, reset_at_close, survivor};
+use crate::ending::{delivery_deadline, survivor};
 use crate::pair::other;
 use crate::relay::Pumped;
 use crate::report::Event as Told;
-use crate::sources::Asker;
 use crate::token::Token;
 use crate::worker::Worker;
-
-/// An attempt that failed as soon as it was made.
-#[derive(Debug)]
-pub(crate) struct FailedAttempt {
-    key: u32,
-    epoch: u32,
-    attempt: u8,
-    failure: Failure,
-}
 
 /// Bytes one worker may hold for sinks that do not take them, before it reads in small steps only.
 const HELD_BUDGET: usize = 64 * 1024 * 1024;
@@ -287,82 +277,6 @@ impl Worker {
             Action::Attempt(index) => self.attempt(key, usize::from(index)),
             Action::PassOn(side) => self.pass_on(key, side),
             Action::End { reason, reset } => self.end(key, reason, reset),
-        }
-    }
-
-    /// Connects to a node; what the client has said meanwhile goes out as soon as it can.
-    fn attempt(&mut self, key: u32, index: usize) {
-        self.begin_control(key, index);
-        let Some(pair) = self.table.get_mut(key) else { return };
-        let Some(route) = &pair.route else { return };
-        let held = pair.held();
-        if let Some(node) = pair.node.take()
-            && pair.to_node.delivered() > 0
-        {
-            // Half a request must not look like a whole one to the node that did not answer it.
-            reset_at_close(&node);
-        }
-        pair.broken = None;
-        pair.attempt = pair.attempt.wrapping_add(1);
-        pair.node_tuned = Default::default();
-        pair.to_node.rewind();
-        pair.counted = [0; 2];
-        pair.to_client = crate::relay::Flow::new();
-        let replay = route.cluster.limits.replay_unanswered && !pair.session.pinned();
-        if replay && !pair.to_node.can_replay() {
-            pair.to_node.keep_for_replay();
-        }
-        let introduce = route.introduce;
-        let steady = pair.listener.ftp.is_some() || !route.ports.is_empty();
-        let asker = Asker { client: pair.session.client(), steady };
-        let start = || match pair.port {
-            0 => route.sources.start(&route.addresses[index], asker),
-            port => route.sources.start(&route.addresses[index].at_port(port), asker),
-        };
-        let mut started = start();
-        if matches!(started, Err(Failure::OurShortage)) && self.spare.lend() {
-            started = start();
-        }
-        pair.node_tls = route.tls.as_ref().and_then(|tls| {
-            let agreed = pair.client_tls.as_ref().and_then(|link| link.protocol());
-            tls.link(index, agreed)
-        });
-        let link_missing = route.tls.is_some() && pair.node_tls.is_none();
-        self.held = self.held + pair.held() - held;
-        match started {
-            // Never in the clear what was to be encrypted.
-            Ok(_) if link_missing => return self.fail_later(key, Failure::OurShortage),
-            Ok(socket) => {
-                pair.node = Some(socket);
-                pair.introduce(introduce);
-            }
-            Err(failure) => return self.fail_later(key, failure),
-        }
-        self.arm(key);
-        let attempt = self.table.get_mut(key).map(|pair| pair.attempt);
-        // On a fast way the connection stands already, and the first bytes can go with it.
-        self.pump(key, Side::Client);
-        if self.table.get_mut(key).map(|pair| pair.attempt) == attempt {
-            self.watch(key, Side::Node);
-        }
-    }
-
-    /// An attempt that fails at once is dealt with before the next batch: one after the other may do so,
-    /// and they must neither stand on each other's stack nor keep other sessions waiting.
-    fn fail_later(&mut self, key: u32, failure: Failure) {
-        let epoch = self.table.epoch(key);
-        if let Some(pair) = self.table.get_mut(key) {
-            self.failed.push(FailedAttempt { key, epoch, attempt: pair.attempt, failure });
-        }
-    }
-
-    /// Moves the sessions on whose attempts failed at once; to one node each.
-    pub(crate) fn move_failed_on(&mut self) {
-        for FailedAttempt { key, epoch, attempt, failure } in std::mem::take(&mut self.failed) {
-            let same = self.table.epoch(key) == epoch;
-            if same && self.table.get_mut(key).is_some_and(|pair| pair.attempt == attempt) {
-                self.step(key, Event::Failed(failure));
-            }
         }
     }
 

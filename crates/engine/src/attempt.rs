@@ -1,0 +1,105 @@
+//! One attempt at a node: everything of the attempt before is forgotten, what was written to that node is
+//! held for this one where it may be, and what the client has said meanwhile goes out as soon as it can.
+
+use std::os::fd::OwnedFd;
+
+use protobalance_core::session::{Event, Failure, Side};
+
+use crate::ending::reset_at_close;
+use crate::pair::Pair;
+use crate::relay::Flow;
+use crate::sources::Asker;
+use crate::worker::Worker;
+
+/// An attempt that failed as soon as it was made.
+#[derive(Debug)]
+pub(crate) struct FailedAttempt {
+    key: u32,
+    epoch: u32,
+    attempt: u8,
+    failure: Failure,
+}
+
+impl Worker {
+    /// Connects to a node of the session's cluster.
+    pub(crate) fn attempt(&mut self, key: u32, index: usize) {
+        self.begin_control(key, index);
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let held = pair.held();
+        forget_last_attempt(pair);
+        let mut started = start(pair, index);
+        if started == Err(Failure::OurShortage) && self.spare.lend() {
+            started = start(pair, index);
+        }
+        self.held = self.held + pair.held() - held;
+        let number = pair.attempt;
+        if let Err(failure) = started {
+            return self.fail_later(key, failure);
+        }
+        self.arm(key);
+        // On a fast way the connection stands already, and the first bytes can go with it.
+        self.pump(key, Side::Client);
+        if self.table.get_mut(key).is_some_and(|pair| pair.attempt == number) {
+            self.watch(key, Side::Node);
+        }
+    }
+
+    /// An attempt that fails at once is dealt with before the next batch: one after the other may do so,
+    /// and they must neither stand on each other's stack nor keep other sessions waiting.
+    pub(crate) fn fail_later(&mut self, key: u32, failure: Failure) {
+        let epoch = self.table.epoch(key);
+        if let Some(pair) = self.table.get_mut(key) {
+            self.failed.push(FailedAttempt { key, epoch, attempt: pair.attempt, failure });
+        }
+    }
+
+    /// Moves the sessions on whose attempts failed at once; to one node each.
+    pub(crate) fn move_failed_on(&mut self) {
+        for FailedAttempt { key, epoch, attempt, failure } in std::mem::take(&mut self.failed) {
+            let same = self.table.epoch(key) == epoch;
+            if same && self.table.get_mut(key).is_some_and(|pair| pair.attempt == attempt) {
+                self.step(key, Event::Failed(failure));
+            }
+        }
+    }
+}
+
+fn forget_last_attempt(pair: &mut Pair) {
+    if let Some(node) = pair.node.take()
+        && pair.to_node.delivered() > 0
+    {
+        // Half a request must not look like a whole one to the node that did not answer it.
+        reset_at_close(&node);
+    }
+    pair.broken = None;
+    pair.attempt = pair.attempt.wrapping_add(1);
+    pair.node_tuned = Default::default();
+    pair.node_tls = None;
+    pair.to_node.rewind();
+    pair.counted = [0; 2];
+    pair.to_client = Flow::new();
+    let replay = pair.route.as_ref().is_some_and(|route| route.cluster.limits.replay_unanswered);
+    if replay && !pair.session.pinned() && !pair.to_node.can_replay() {
+        pair.to_node.keep_for_replay();
+    }
+}
+
+/// Begins the connect, and prepares what goes before the client's bytes.
+fn start(pair: &mut Pair, index: usize) -> Result<(), Failure> {
+    let Some(route) = &pair.route else { return Err(Failure::Withdrawn) };
+    let introduce = route.introduce;
+    let steady = pair.listener.ftp.is_some() || !route.ports.is_empty();
+    let asker = Asker { client: pair.session.client(), steady };
+    let socket: OwnedFd = match pair.port {
+        0 => route.sources.start(&route.addresses[index], asker)?,
+        port => route.sources.start(&route.addresses[index].at_port(port), asker)?,
+    };
+    if let Some(tls) = &route.tls {
+        let agreed = pair.client_tls.as_ref().and_then(|link| link.protocol());
+        // Never in the clear what was to be encrypted.
+        pair.node_tls = Some(tls.link(index, agreed).ok_or(Failure::OurShortage)?);
+    }
+    pair.node = Some(socket);
+    pair.introduce(introduce);
+    Ok(())
+}
