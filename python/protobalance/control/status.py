@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
+import protobalance
 from protobalance.config.addresses import hostname_of
+from protobalance.control import changes
 from protobalance.control.answers import (
     ClusterStatus,
     ListenerStatus,
     NameProblem,
     NodeStatus,
+    Predecessor,
     RatingProblem,
+    SessionLogCounts,
+    Status,
     WorkerCounts,
 )
 from protobalance.control.engine_events import EngineEvents
@@ -16,6 +23,41 @@ from protobalance.control.in_force import InForce
 from protobalance.control.names import Names
 from protobalance.control.problems import Problems
 from protobalance.control.report import ClusterReport, ListenerReport, NodeReport, Snapshot
+from protobalance.control.running import Running
+
+
+def whole(running: Running) -> Status:
+    """Everything that `status` answers."""
+    around = running.surroundings
+    snapshot, in_force, events = running.engine.snapshot(), running.in_force, running.events
+    backing = around.bequest.backing
+    return Status(
+        version=protobalance.__version__,
+        pid=backing.keeper_pid or os.getpid(),
+        balancer_pid=os.getpid(),
+        predecessors=[Predecessor(each.pid, each.version) for each in backing.predecessors],
+        uptime_ms=snapshot.uptime_ms,
+        generation=snapshot.generation,
+        draining=running.draining,
+        source=in_force.source,
+        digest=in_force.digest(),
+        workers=worker_counts(snapshot),
+        active=snapshot.active,
+        opened=snapshot.opened,
+        closed=snapshot.closed,
+        max_sessions=snapshot.max_sessions,
+        listeners=[listener_status(report, in_force) for report in snapshot.listeners],
+        clusters=[cluster_status(report, in_force, events) for report in snapshot.clusters],
+        rating_problems=rating_problems(running.rating_problems),
+        name_problems=name_problems(in_force, around.names),
+        limits=events.limits() + running.source_ports.limits(),
+        session_log=SessionLogCounts(snapshot.log_written, snapshot.log_dropped),
+        confinement=around.confinement,
+        warnings=[
+            *changes.warnings(running.started_with, in_force),
+            *in_force.material.warnings(around.clock()),
+        ],
+    )
 
 
 def listener_status(report: ListenerReport, in_force: InForce) -> ListenerStatus:

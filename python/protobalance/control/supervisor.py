@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,43 +22,27 @@ from protobalance.config.advice import advise
 from protobalance.control import certificates, changes, observation, status
 from protobalance.control.answers import (
     ApplyResult,
-    Change,
     CheckResult,
     Explanation,
     HistoryEntry,
-    Impact,
     NodeChange,
-    OverrideNote,
     PlanResult,
-    Predecessor,
     RedirectChange,
     SessionList,
-    SessionLogCounts,
     Status,
     UpgradeResult,
 )
-from protobalance.control.answers_of_config import differences, problem, said
+from protobalance.control.answers_of_config import problem, said
 from protobalance.control.chronicle import Subscriber
 from protobalance.control.counted import plural
 from protobalance.control.impact import impact
 from protobalance.control.in_force import InForce
 from protobalance.control.overrides import Overrides
-from protobalance.control.ports import refused_binds
+from protobalance.control.preview import preview
 from protobalance.control.refusal import Refused
 from protobalance.control.running import Running, Surroundings
 from protobalance.control.transactions import Transactions
 from protobalance.keeper.messages import Declined
-
-
-@dataclass(frozen=True, slots=True)
-class _Preview:
-    """A change worked out and not yet carried out."""
-
-    after: InForce
-    changes: list[Change]
-    overrides: list[OverrideNote]
-    impact: list[Impact]
-    warnings: list[str]
 
 
 class Supervisor:
@@ -133,35 +117,7 @@ class Supervisor:
         """The whole state at this moment."""
         running = self.running
         running.take_events()
-        snapshot, in_force, events = running.engine.snapshot(), running.in_force, running.events
-        backing = self._surroundings.bequest.backing
-        return Status(
-            version=protobalance.__version__,
-            pid=backing.keeper_pid or os.getpid(),
-            balancer_pid=os.getpid(),
-            predecessors=[Predecessor(each.pid, each.version) for each in backing.predecessors],
-            uptime_ms=snapshot.uptime_ms,
-            generation=snapshot.generation,
-            draining=running.draining,
-            source=in_force.source,
-            digest=in_force.digest(),
-            workers=status.worker_counts(snapshot),
-            active=snapshot.active,
-            opened=snapshot.opened,
-            closed=snapshot.closed,
-            max_sessions=snapshot.max_sessions,
-            listeners=[status.listener_status(report, in_force) for report in snapshot.listeners],
-            clusters=[status.cluster_status(report, in_force, events) for report in snapshot.clusters],
-            rating_problems=status.rating_problems(running.rating_problems),
-            name_problems=status.name_problems(in_force, self._surroundings.names),
-            limits=events.limits() + running.source_ports.limits(),
-            session_log=SessionLogCounts(snapshot.log_written, snapshot.log_dropped),
-            confinement=self._surroundings.confinement,
-            warnings=[
-                *changes.warnings(running.started_with, in_force),
-                *in_force.material.warnings(self._surroundings.clock()),
-            ],
-        )
+        return status.whole(running)
 
     def sessions(self, listener: str = "", node: str = "", client: str = "", limit: int = 100) -> SessionList:
         """The open sessions that match; `node` as cluster/node; what is empty matches all."""
@@ -216,20 +172,7 @@ class Supervisor:
     def plan(self, text: str | None = None, source: str = "text") -> PlanResult:
         """What `apply` would do; the file's text unless given. Raises `ConfigError`."""
         running = self.running
-        preview = self._preview(running, *self._wished(text, source))
-        held = [text for listener in running.engine.snapshot().listeners for text in listener.addresses]
-        return PlanResult(
-            source=preview.after.source,
-            generation=running.generation,
-            changes=preview.changes,
-            overrides=preview.overrides,
-            impact=preview.impact,
-            sessions_ended=sum(each.ended for each in preview.impact),
-            sessions_finishing=sum(
-                each.finishing for each in preview.impact if each.subject.startswith("node ")
-            ),
-            warnings=[*refused_binds(preview.after.config, held), *preview.warnings],
-        )
+        return preview(running, *self._wished(text, source)).told(running)
 
     # Changes.
 
@@ -417,45 +360,27 @@ class Supervisor:
             raise Refused("invalid", "there is no configuration file", "", "give the configuration's text")
         return configuration.load(self._path), str(self._path)
 
-    def _preview(self, running: Running, config: Config, source: str) -> _Preview:
-        before = running.in_force
-        now = self._surroundings.clock()
-        material = certificates.read(config, source, now, before.material)
-        after, notes = changes.with_config(before, config, source)
-        after = replace(after, material=material)
-        return _Preview(
-            after,
-            [*differences(before.config, config), *before.material.changes_to(material)],
-            notes,
-            impact(before, after, running.engine.snapshot()),
-            [
-                *changes.warnings(running.started_with, after),
-                *advise(config),
-                *material.warnings(now),
-            ],
-        )
-
     def _apply(
         self, running: Running, config: Config, source: str, by: str, transaction: str | None
     ) -> ApplyResult:
-        preview = self._preview(running, config, source)
-        changed = bool(preview.changes) or preview.after.overrides != running.in_force.overrides
-        warnings = list(preview.warnings)
+        seen = preview(running, config, source)
+        changed = bool(seen.changes) or seen.after.overrides != running.in_force.overrides
+        warnings = list(seen.warnings)
         if changed:
-            warnings = running.put_in_force(preview.after) + warnings
-            lines = [said(change) for change in preview.changes]
-            lines += [note.sentence for note in preview.overrides]
-            count = len(preview.changes)
+            warnings = running.put_in_force(seen.after) + warnings
+            lines = [said(change) for change in seen.changes]
+            lines += [note.sentence for note in seen.overrides]
+            count = len(seen.changes)
             summary = f"{source}: {plural(count, 'change')}"
-            lines += [each.sentence for each in preview.impact]
+            lines += [each.sentence for each in seen.impact]
             self._tell("apply", "configuration", summary, by=by, transaction=transaction, details=lines)
         return ApplyResult(
             source=source,
             generation=running.generation,
             changed=changed,
-            changes=preview.changes,
-            overrides=preview.overrides,
-            impact=preview.impact,
+            changes=seen.changes,
+            overrides=seen.overrides,
+            impact=seen.impact,
             warnings=warnings,
         )
 
