@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from protobalance.config import cross_checks
+from protobalance.config.beside import beside
 from protobalance.config.documents import Document, Documents, parse, read
 from protobalance.config.findings import Findings
 from protobalance.config.model import Config
@@ -17,7 +18,8 @@ from protobalance.config.reading import read_section
 def load(path: str | os.PathLike[str]) -> Config:
     """The configuration in a file and those it includes."""
     file = os.fspath(path)
-    return _config_of(Documents(read(file), os.path.dirname(file)))  # noqa: PTH120 - as in documents.py
+    config = _config_of(Documents(read(file), os.path.dirname(file)))  # noqa: PTH120 - as in documents.py
+    return beside(config, file)
 
 
 def loads(text: str, source: str = "<string>") -> Config:

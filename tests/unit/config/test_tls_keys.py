@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from protobalance import ConfigError
-from protobalance.config import loads
+from protobalance.config import load, loads
 from protobalance.config.advice import advise
 from protobalance.config.plan import compile_plan
 
@@ -68,3 +69,20 @@ def test_who_looks_at_no_certificate_is_warned() -> None:
     assert advise(loads(text("", "tls = true"))) == []
     (warning,) = advise(loads(text("", "tls = { verify = false }")))
     assert warning.startswith("clusters.c.tls.verify: is false")
+
+
+def test_pem_files_are_beside_the_configuration(tmp_path: Path) -> None:
+    """Wherever the program was started: also one that starts it again may stand elsewhere."""
+    file = tmp_path / "balancer.toml"
+    listener = f'tls = {{ certificates = {PAIR}, client_ca = "/etc/ca", client_certificates = "required" }}'
+    file.write_text(text(listener, 'tls = { ca = "nodes/ca", certificate = "c", key = "k" }'))
+    config = load(file)
+    inward, outward = config.listeners["in"].tls, config.clusters["c"].tls
+    assert inward is not None
+    assert outward is not None
+    assert inward.certificates[0].certificate == f"{tmp_path}/a.pem"
+    assert inward.certificates[0].key == f"{tmp_path}/a.key"
+    assert inward.client_ca == "/etc/ca"
+    assert (outward.ca, outward.certificate, outward.key) == tuple(
+        f"{tmp_path}/{name}" for name in ("nodes/ca", "c", "k")
+    )
