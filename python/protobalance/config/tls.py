@@ -55,9 +55,9 @@ class ListenerTls:
         tuple[CertificateFiles, ...],
         Key(
             Array(CertificatePair(), lone=True),
-            "Certificates and their keys, in PEM; paths are relative to the configuration's file. A client is "
-            "shown the first one that is for the name it asks for, exactly or by a wildcard; who asks for no "
-            "name, or for another, is shown the first.",
+            "Certificates and their keys, in PEM; paths are relative to the configuration's file. A client "
+            "is shown the first one that is for the name it asks for, exactly or by a wildcard; who asks for "
+            "no name, or for another, is shown the first.",
         ),
     ]
     client_ca: Annotated[
