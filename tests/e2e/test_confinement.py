@@ -26,6 +26,8 @@ from peers.command import Command, running
 from peers.joined import PATIENCE
 from peers.process import Address, accepts, wait_until, workplace
 from peers.wish import Config, wish, written
+from protobalance.config import from_mapping
+from protobalance.control.ownership import hand_over
 
 NOBODY = pwd.getpwnam("nobody")
 PACKAGES = [path for path in sys.path if "site-packages" in path]
@@ -380,6 +382,35 @@ def test_what_is_not_ours_is_not_handed_over(folder: Path) -> None:
     owners = {path: path.lstat().st_uid for path in (folder / "by-link", folder / "by-name", folder / "run")}
     assert set(owners.values()) == {0}, owners
     assert (state / "history.jsonl").stat().st_uid == NOBODY.pw_uid
+
+
+@pytest.mark.parametrize("step", ["state", "state/inner"])
+def test_what_a_link_of_the_user_leads_to_is_not_handed_over(folder: Path, step: str) -> None:
+    """Whoever has taken the user over may put a link where the state folder was, or on the way to it, and
+    another where the log was: root must neither give away nor make what they lead to.
+    """
+    secret, ours = folder / "secret", folder / "log"
+    (secret / "inner").mkdir(parents=True)
+    for name in ("shadow", "inner/shadow"):
+        (secret / name).write_text("root's")
+    link, log = ours / "state", ours / "sessions.log"
+    link.symlink_to(secret)
+    log.symlink_to(secret / "made")
+    for each in (link, log):
+        os.lchown(each, NOBODY.pw_uid, NOBODY.pw_gid)
+    config = wished({"n": ("127.0.0.1", 9)}, folder, user="nobody", state_dir=str(ours / step))
+    hand_over(from_mapping(config), folder / "run/admin.sock", NOBODY.pw_uid, NOBODY.pw_gid)
+    assert {path.lstat().st_uid for path in (secret, *secret.rglob("*"))} == {0}
+    assert not (secret / "made").exists()
+
+
+def test_roots_own_link_is_the_way_to_a_state_folder(folder: Path) -> None:
+    (folder / "data").mkdir()
+    (folder / "link").symlink_to("data")
+    config = wished({"n": ("127.0.0.1", 9)}, folder, user="nobody", state_dir=str(folder / "link/state"))
+    hand_over(from_mapping(config), folder / "run/admin.sock", NOBODY.pw_uid, NOBODY.pw_gid)
+    owners = {path: path.stat().st_uid for path in (folder / "data", folder / "data/state", folder / "run")}
+    assert list(owners.values()) == [0, NOBODY.pw_uid, NOBODY.pw_uid], owners
 
 
 def test_a_low_port_needs_the_capability_still(folder: Path) -> None:

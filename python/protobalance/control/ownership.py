@@ -2,35 +2,48 @@
 
 The law: only what is ours is handed over. The state folder is, with the files in it; so are a folder made
 here, one with nothing but our socket in it, and the session log's file. All else must be usable as it is.
+No link on the way is followed but root's and, where we are not root, our own: another one may be there to
+have us give away what it leads to.
 """
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
 import stat
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from protobalance.config import Config
 
 DEVICES = Path("/dev")
+ON_THE_WAY = os.O_PATH | os.O_DIRECTORY  # which need not be readable
+MOST_LINKS = 40  # as the kernel has it, path_resolution(7)
 
 
 def hand_over(config: Config, admin_path: Path, uid: int, gid: int) -> None:
     """State folder, admin socket's folder and session log."""
     if config.engine.state_dir is not None:
         folder = Path(config.engine.state_dir)
-        _make(folder)
-        for each in (folder, *_entries(folder)):
-            _give(each, uid, gid)
-    _make(admin_path.parent)
-    if {each.name for each in _entries(admin_path.parent)} <= {admin_path.name}:
-        _give(admin_path.parent, uid, gid)
+        with suppress(OSError), _found(folder) as found:
+            _give(found, uid, gid)
+            for name in os.listdir(found):  # noqa: PTH208 - a descriptor, not a path
+                with suppress(OSError), _entry(found, name) as entry:
+                    _give(entry, uid, gid)
+    with suppress(OSError), _found(admin_path.parent) as found:
+        if set(os.listdir(found)) <= {admin_path.name}:  # noqa: PTH208 - the same
+            _give(found, uid, gid)
     log = log_file(config)
     if log is not None and DEVICES not in log.parents:
-        with contextlib.suppress(OSError):
-            os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640))
-        _give(log, uid, gid)
+        make = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with (
+            suppress(OSError),
+            _found(log.parent) as folder_of_log,
+            _entry(folder_of_log, log.name, make) as file,
+        ):
+            _give(file, uid, gid)
 
 
 def log_file(config: Config) -> Path | None:
@@ -48,25 +61,48 @@ def make_folders(config: Config, admin_path: Path) -> None:
 
 def _make(folder: Path) -> None:
     # Whoever needs it says why it cannot be had.
-    with contextlib.suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError), _found(folder):
+        pass
 
 
-def _entries(folder: Path) -> list[Path]:
+@contextmanager
+def _found(folder: Path) -> Iterator[int]:
+    """The folder at the path, made where it is missing, one step at a time."""
+    with ExitStack() as opened:
+        at = opened.enter_context(_closed_after(os.open("/", ON_THE_WAY | os.O_CLOEXEC)))
+        steps, links = deque(folder.absolute().parts[1:]), 0
+        while steps:
+            step = steps.popleft()
+            with suppress(FileExistsError):
+                os.mkdir(step, 0o700, dir_fd=at)
+            found = os.stat(step, dir_fd=at, follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode):
+                links += 1
+                if found.st_uid not in {0, os.geteuid()} or links > MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(folder))
+                steps.extendleft(reversed(Path(os.readlink(step, dir_fd=at)).parts))
+                continue
+            at = opened.enter_context(_entry(at, step, ON_THE_WAY))
+        yield opened.enter_context(_entry(at, ".", os.O_RDONLY | os.O_DIRECTORY))
+
+
+def _entry(folder: int, name: str, flags: int = os.O_RDONLY) -> AbstractContextManager[int]:
+    """What has this name there, unless it is a link."""
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return _closed_after(os.open(name, flags, 0o640, dir_fd=folder))
+
+
+@contextmanager
+def _closed_after(descriptor: int) -> Iterator[int]:
     try:
-        return list(folder.iterdir())
-    except OSError:
-        return []
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def _give(path: Path, uid: int, gid: int) -> None:
-    """Without following a link, nor for a file with a second name: either may be somebody else's."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            found = os.fstat(descriptor)
-            lone = stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
-            if lone and found.st_uid in {0, uid}:
-                os.fchown(descriptor, uid, gid)
-        finally:
-            os.close(descriptor)
+def _give(descriptor: int, uid: int, gid: int) -> None:
+    """Not a file with a second name: that may be somebody else's."""
+    found = os.fstat(descriptor)
+    lone = stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
+    if lone and found.st_uid in {0, uid}:
+        os.fchown(descriptor, uid, gid)

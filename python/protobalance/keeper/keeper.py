@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import select
 import signal
 import time
@@ -50,6 +51,11 @@ from protobalance.keeper.messages import (
 
 Log = Callable[[Literal["info", "warning", "error"], str], None]
 Manager = Callable[[Mapping[str, str]], None]
+
+# More than a socket holds, so that a child that has ended is heard out; one that never ends its talk keeps
+# nobody from a signal.
+HEARD_AT_A_TURN = 1000
+RESERVE = 64  # descriptors for what the keeper itself opens: the next child, a rehearsal
 
 _ORDERS: dict[int, Order] = {
     signal.SIGTERM: End(),
@@ -211,7 +217,9 @@ class Keeper:
     # Messages.
 
     def _hear(self, child: Child) -> None:
-        while not child.deaf:
+        for _ in range(HEARD_AT_A_TURN):
+            if child.deaf:
+                return
             try:
                 heard = child.requests.hear()
             except BlockingIOError:
@@ -369,9 +377,16 @@ def _kept(child: Child, request: Hold | Drop | Seal, descriptors: list[int]) -> 
     """Change a child's estate as it asks; the descriptors are the estate's from now on, or closed."""
     names = [] if isinstance(request, Seal) else request.names
     expected = len(names) if isinstance(request, Hold) else 0
-    if len(descriptors) != expected or (child.sealed and any(name.startswith(SEALED) for name in names)):
+    refusal = None
+    if child.sealed and any(name.startswith(SEALED) for name in names):
+        refusal = "it is sealed"
+    elif len(descriptors) != expected or len(set(names)) < len(names):
+        refusal = "not a descriptor for each name, or a name twice"
+    elif max(descriptors, default=0) >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE:
+        refusal = "no more descriptors can be held"
+    if refusal:
         close_all(descriptors)
-        return Declined("it is sealed, or not as many descriptors as names")
+        return Declined(refusal)
     match request:
         case Hold():
             child.estate.hold(dict(zip(names, descriptors, strict=True)))

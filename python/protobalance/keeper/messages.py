@@ -18,6 +18,7 @@ import msgspec
 
 PACKET = 64 * 1024  # bytes; all messages are far smaller
 SEALED = "sealed "
+TOLD = frozenset({"READY", "RELOADING", "MONOTONIC_USEC", "STOPPING", "STATUS"})
 AT_ONCE = 100  # descriptors in one packet; the kernel takes 253 (SCM_MAX_FD)
 
 
@@ -52,9 +53,16 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 class Tell(msgspec.Struct, frozen=True, tag="tell"):
-    """For the service manager (sd_notify(3)). No answer."""
+    """For the service manager (sd_notify(3)): how the balancer is, and nothing else. The manager takes from a
+    keeper that is root what it would take from nobody, such as another process to end in its place
+    (`MAINPID`). No answer.
+    """
 
     states: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if not self.states.keys() <= TOLD:
+            raise ValueError(f"expected no other states than {', '.join(sorted(TOLD))}")
 
 
 class Upgrade(msgspec.Struct, frozen=True, tag="upgrade"):
@@ -172,6 +180,7 @@ class Channel(Generic[_Heard]):
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
         if not packet:
+            close_all(descriptors)
             return None
         try:
             return self._decoder.decode(packet), descriptors.tolist()

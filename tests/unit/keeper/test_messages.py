@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protobalance.keeper.messages import AT_ONCE, Channel, Hold, Request, chunks, pair
+from protobalance.keeper.messages import AT_ONCE, Channel, Hold, Request, Tell, chunks, pair
 
 Ends = tuple[socket.socket, Channel[Request]]
 
@@ -36,6 +36,27 @@ def test_what_is_no_message_is_refused_and_its_descriptors_are_closed(ends: Ends
     socket.send_fds(theirs, [packet], [0, 1])
     with pytest.raises(msgspec.MsgspecError):
         channel.hear()
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("state", ["MAINPID", "X\nMAINPID", "self", "FDSTOREREMOVE", "NOTIFYACCESS"])
+def test_a_service_manager_is_told_how_we_are_and_nothing_else(ends: Ends, state: str) -> None:
+    theirs, channel = ends
+    theirs.send(msgspec.json.encode({"type": "tell", "states": {"READY": "1", state: "1"}}))
+    with pytest.raises(msgspec.MsgspecError):
+        channel.hear()
+    theirs.send(msgspec.json.encode(Tell({"READY": "1", "STATUS": "serving"})))
+    heard = channel.hear()
+    assert heard
+    assert heard[0] == Tell({"READY": "1", "STATUS": "serving"})
+
+
+def test_descriptors_beside_nothing_are_closed(ends: Ends) -> None:
+    """An empty packet looks like the end."""
+    theirs, channel = ends
+    before = open_descriptors()
+    socket.send_fds(theirs, [b""], [0, 1])
+    assert channel.hear() is None
     assert open_descriptors() == before
 
 
