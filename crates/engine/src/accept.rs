@@ -20,7 +20,7 @@ use crate::bind::Bound;
 use crate::newcomer::Newcomer;
 use crate::pair::{NodeTuning, Pair};
 use crate::plan::Listener;
-use crate::ports::Given;
+use crate::ports::Pin;
 use crate::relay::Flow;
 use crate::report::Event as Told;
 use crate::token::Token;
@@ -80,7 +80,7 @@ struct Door {
     place: usize,
     listener: Arc<Listener>,
     /// The node that this port belongs to, if it belongs to one.
-    owner: Option<Given>,
+    owner: Option<Pin>,
     paused: bool,
 }
 
@@ -234,13 +234,13 @@ impl Worker {
                 Err(error) => Err(error),
             };
         if let Ok(Some((socket, address))) = accepted {
-            let given = door.owner.clone();
+            let pin = door.owner.clone();
             listener.counts.pace.pass(self.at.now);
             self.take_in(Newcomer {
                 socket,
                 address,
                 listener,
-                given,
+                pin,
                 admitted: None,
                 learned: None,
                 tls: None,
@@ -331,12 +331,12 @@ impl Worker {
     /// Opens a session for a client of whom all is known that must be.
     pub(crate) fn open(&mut self, mut newcomer: Newcomer) {
         let route = newcomer.route(&self.plan);
-        let Newcomer { socket: client, address, listener, given, admitted, learned, tls } = newcomer;
+        let Newcomer { socket: client, address, listener, pin, admitted, learned, tls } = newcomer;
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));
         let cluster = Arc::clone(&route.cluster);
-        let (session, action) = match &given {
-            Some(given) => Session::open_at(from, cluster, given.node, at),
+        let (session, action) = match &pin {
+            Some(pin) => Session::open_at(from, cluster, pin.node, at),
             None => Session::open(from, cluster, at, &mut trace),
         };
         let decision = self.decisions.record(at.now, (address, learned.as_deref()), &listener, &route, trace);
@@ -344,7 +344,7 @@ impl Worker {
             session,
             route: Some(route),
             listener,
-            port: given.map_or(0, |given| given.port),
+            port: pin.map_or(0, |pin| pin.port),
             client_address: address,
             client,
             learned,

@@ -8,7 +8,7 @@ use protobalance_core::moment::Moment;
 
 use crate::admission::Admitted;
 use crate::plan::{Listener, Plan, Route};
-use crate::ports::Given;
+use crate::ports::Pin;
 use crate::tls::Link;
 
 /// An accepted connection on its way to a session.
@@ -19,7 +19,7 @@ pub(crate) struct Newcomer {
     pub(crate) address: SocketAddr,
     pub(crate) listener: Arc<Listener>,
     /// Its node, where that is not for the policy to choose.
-    pub(crate) given: Option<Given>,
+    pub(crate) pin: Option<Pin>,
     /// Its place among its client's sessions, where these are counted.
     pub(crate) admitted: Option<Admitted>,
     pub(crate) learned: Option<Box<Learned>>,
@@ -30,8 +30,8 @@ pub(crate) struct Newcomer {
 impl Newcomer {
     /// Where it goes: to whom its port belongs, else where its name leads, else where all others go.
     pub(crate) fn route(&mut self, plan: &Plan) -> Arc<Route> {
-        if let Some(given) = &self.given {
-            return Arc::clone(&given.route);
+        if let Some(pin) = &self.pin {
+            return Arc::clone(&pin.route);
         }
         let Some(learned) = &mut self.learned else { return Arc::clone(&self.listener.route) };
         let named = learned.server_name.as_ref().and_then(|name| self.listener.names.find(name));

@@ -12,9 +12,9 @@ use protobalance_core::node::NodeIndex;
 use crate::plan::{Listener, Route};
 use crate::spec::{ClusterSpec, NodeSpec};
 
-/// A session's node, given and not chosen, and the port to reach it at.
+/// What pins a session: its node, given and not chosen, and the port to reach it at.
 #[derive(Clone, Debug)]
-pub(crate) struct Given {
+pub(crate) struct Pin {
     pub(crate) route: Arc<Route>,
     pub(crate) node: NodeIndex,
     pub(crate) port: u16,
@@ -55,10 +55,10 @@ impl Ports {
     }
 
     /// The node whose port this is, if it is anyone's.
-    pub(crate) fn owner(&self, present: &Arc<Route>, port: u16) -> Option<Given> {
+    pub(crate) fn owner(&self, present: &Arc<Route>, port: u16) -> Option<Pin> {
         std::iter::once(present).chain(&self.before).find_map(|route| {
             let owned = route.ports.iter().find(|(first, last, _)| (*first..=*last).contains(&port))?;
-            Some(Given { route: Arc::clone(route), node: owned.2, port })
+            Some(Pin { route: Arc::clone(route), node: owned.2, port })
         })
     }
 }

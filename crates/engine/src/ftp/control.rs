@@ -12,7 +12,7 @@ use rustix::net::getpeername;
 use super::{Settings, ports};
 use crate::bind::local_address;
 use crate::plan::Route;
-use crate::ports::Given;
+use crate::ports::Pin;
 
 /// One control connection with one node.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) struct Desk {
     node: NodeIndex,
     random: u64,
     /// A socket just made, and the session that comes by it.
-    made: Option<(OwnedFd, Given)>,
+    made: Option<(OwnedFd, Pin)>,
     pub(super) shortage: bool,
     /// The key and epoch of the socket that waits.
     pub(super) waiting: Option<(u32, u32)>,
@@ -74,7 +74,7 @@ impl Control {
     }
 
     /// What the last replies led to.
-    pub(super) fn take_made(&mut self) -> Option<(OwnedFd, Given)> {
+    pub(super) fn take_made(&mut self) -> Option<(OwnedFd, Pin)> {
         self.desk.made.take()
     }
 
@@ -107,7 +107,7 @@ impl Desk {
             self.shortage = true;
             return Placed::Nowhere;
         };
-        self.made = Some((socket, Given { route: Arc::clone(&self.route), node: self.node, port }));
+        self.made = Some((socket, Pin { route: Arc::clone(&self.route), node: self.node, port }));
         Placed::At(SocketAddr::new(public, ours))
     }
 }

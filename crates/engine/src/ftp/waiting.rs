@@ -18,7 +18,7 @@ use crate::accept::{DATA_PORTS, DESCRIPTORS};
 use crate::ending::reset_at_close;
 use crate::newcomer::Newcomer;
 use crate::plan::Listener;
-use crate::ports::Given;
+use crate::ports::Pin;
 use crate::report::Event as Told;
 use crate::table::Table;
 use crate::timer::Timer;
@@ -43,7 +43,7 @@ struct Awaited {
     /// Who may connect.
     client: IpAddr,
     listener: Arc<Listener>,
-    given: Given,
+    pin: Pin,
     until: Moment,
 }
 
@@ -101,11 +101,11 @@ impl Worker {
             self.shared.events.tell(Told::Warning { message });
         }
         let shortage = std::mem::take(&mut control.desk.shortage);
-        if let Some((socket, given)) = control.take_made() {
+        if let Some((socket, pin)) = control.take_made() {
             let (client, until) = (control.desk.client, self.at.now.after(control.timeout()));
             let listener = Arc::clone(&pair.listener);
             let before = control.desk.waiting.take();
-            let awaited = Awaited { socket, client, listener, given, until };
+            let awaited = Awaited { socket, client, listener, pin, until };
             let waiting = self.await_data(awaited);
             if let Some(before) = before {
                 self.data.close(before);
@@ -163,7 +163,7 @@ impl Worker {
 
     fn take_data_in(&mut self, key: u32, epoch: u32, socket: OwnedFd, address: SocketAddr) {
         let Some(awaited) = self.data.close((key, epoch)) else { return };
-        let Awaited { listener, given, .. } = *awaited;
+        let Awaited { listener, pin, .. } = *awaited;
         // A part of a session that was let in: it finds a place, though it takes the last one.
         self.shared.room.take_anyway();
         listener.counts.room.take_anyway();
@@ -172,7 +172,7 @@ impl Worker {
             socket,
             address,
             listener,
-            given: Some(given),
+            pin: Some(pin),
             admitted: None,
             learned: None,
             tls: None,
