@@ -115,7 +115,7 @@ def test_a_version_that_would_not_start_changes_nothing(
             assert upgraded(command).version == "2.1"
 
 
-def test_an_heir_that_dies_leaves_the_balancer_before_it_as_it_was(
+def test_a_successor_that_dies_leaves_the_balancer_before_it_as_it_was(
     tmp_path: Path, server: socket.socket
 ) -> None:
     """It imports, it has its file, and then it dies where no rehearsal looks."""

@@ -34,7 +34,7 @@ def claimed(path: Path, backing: Backing = ALONE) -> Iterator[socket.socket]:
         try:
             yield listening
         finally:
-            if name not in backing.heirs_names:
+            if name not in backing.successors_names:
                 backing.drop([name])
                 _remove_if_same(path, made)
 

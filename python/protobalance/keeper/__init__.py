@@ -5,7 +5,7 @@
   the state folder's lock, the configuration in force). The keeper reads none of them and knows no name.
 - A balancer that dies is followed by the next one at once, which finds the estate as the last one left it.
 - An **upgrade** is a **rehearsal** (the new program is to show that it would start), after which the keeper
-  executes itself anew as that program and starts an **heir** from it; once the heir is ready, the balancer
+  executes itself anew as that program and starts a **successor** from it; once that is ready, the balancer
   before it is its **predecessor**, accepts nobody any more, and ends with its last session.
 
 The way through: `keep` in `keeper.py` returns twice, once in each process; what the balancer may ask and is

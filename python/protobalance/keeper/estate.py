@@ -1,6 +1,6 @@
 """What outlives a balancer: descriptors by name.
 
-Several estates may hold one descriptor; it is closed when the last of them lets it go. So an heir can be
+Several estates may hold one descriptor; it is closed when the last of them lets it go. So a successor can be
 given a copy, change it as it likes, and be forgotten without harm.
 """
 

@@ -93,7 +93,7 @@ class Keeper:
         self._log = log
         self._manager = manager
         self._current: Child | None = None
-        self._heir: Child | None = None
+        self._successor: Child | None = None
         self._predecessors: list[Child] = []
         self._rehearsal: upgrade.Rehearsal | None = None
         self._upgrade: Upgrade | None = None
@@ -115,7 +115,7 @@ class Keeper:
         return self._start(estate, Occasion())
 
     def resume(self, state: upgrade.State) -> Kept | None:
-        """Go on as the program before did, and start an heir, or one for a dead one; its end in the child."""
+        """Go on as the program before did, and start the next balancer; its end in the child."""
         self._predecessors = [_known(child) for child in state.predecessors]
         self._served, self._spared = True, state.spared
         self._listen()
@@ -130,13 +130,13 @@ class Keeper:
 
     def run(self) -> Kept | int:
         """Wait for what happens until the last child has ended."""
-        while self._current or self._heir or self._predecessors or self._again:
+        while self._current or self._successor or self._predecessors or self._again:
             self._wait()
             for child in self._children():
                 self._hear(child)
             self._bury()
             self._look_at_rehearsal()
-            self._look_at_heir()
+            self._look_at_successor()
             if self._again and time.monotonic() >= self._again.at and not self._rehearsal:
                 due, self._again = self._again, None
                 if due.whole:
@@ -150,7 +150,7 @@ class Keeper:
     # Children.
 
     def _children(self) -> Iterator[Child]:
-        return (child for child in (self._current, self._heir, *self._predecessors) if child)
+        return (child for child in (self._current, self._successor, *self._predecessors) if child)
 
     def _start(self, estate: Estate, occasion: Occasion) -> Kept | None:
         before = [child.process for child in self._predecessors]
@@ -158,7 +158,7 @@ class Keeper:
         if born.kept is not None:
             return born.kept
         if occasion.why == "upgrade":
-            self._heir = born.child
+            self._successor = born.child
         else:
             self._current = born.child
         if self._ending and born.child:
@@ -188,12 +188,12 @@ class Keeper:
             how = "its sessions are over" if status == 0 else deaths.words(status)
             self._log("info" if status == 0 else "warning", f"predecessor (pid {child.pid}): {how}")
             self._tell_of_predecessors()
-        elif child is self._heir:
-            self._heir = None
+        elif child is self._successor:
+            self._successor = None
             self._decline(child.failure or f"the new version {deaths.words(status)}")
-        elif self._ending or self._heir:
-            # With an heir on its way there is nobody left whom it would not suit.
-            self._current, self._heir, self._upgrade = self._heir, None, None
+        elif self._ending or self._successor:
+            # With a successor on its way there is nobody left whom it would not suit.
+            self._current, self._successor, self._upgrade = self._successor, None, None
             self._exit_code = deaths.exit_code(status)
         elif os.WIFEXITED(status) and (status == 0 or not self._served):
             self._current = None
@@ -240,7 +240,7 @@ class Keeper:
             case Ready(version):
                 child.version = version
                 self._served = True
-                if child is self._heir:
+                if child is self._successor:
                     self._succeed(child)
             case Failed(reason):
                 child.failure = reason
@@ -302,23 +302,25 @@ class Keeper:
         with suppress(OSError):  # then the one in memory is tried again
             upgrade.execute(upgrade.command(), state)
 
-    def _look_at_heir(self) -> None:
-        if self._heir and time.monotonic() >= self._heir.began + upgrade.PATIENCE and not self._heir.failure:
-            self._heir.failure = f"the new version was not ready within {upgrade.PATIENCE:g} s"
-            os.kill(self._heir.pid, signal.SIGKILL)
+    def _look_at_successor(self) -> None:
+        late = self._successor
+        if late and not late.failure and time.monotonic() >= late.began + upgrade.PATIENCE:
+            late.failure = f"the new version was not ready within {upgrade.PATIENCE:g} s"
+            os.kill(late.pid, signal.SIGKILL)
 
-    def _succeed(self, heir: Child) -> None:
+    def _succeed(self, successor: Child) -> None:
         before, asked = self._current, self._upgrade
-        self._current, self._heir, self._upgrade = heir, None, None
+        self._current, self._successor, self._upgrade = successor, None, None
         if before is None or asked is None:
             return
         self._log(
-            "info", f"upgraded from {before.version} (pid {before.pid}) to {heir.version} (pid {heir.pid})"
+            "info",
+            f"upgraded from {before.version} (pid {before.pid}) to {successor.version} (pid {successor.pid})",
         )
         before.estate = Estate()
         self._predecessors.append(before)
-        before.requests.say(Upgraded(heir.pid, heir.version))
-        before.orders.say(Superseded(asked.grace, list(heir.estate)))
+        before.requests.say(Upgraded(successor.pid, successor.version))
+        before.orders.say(Superseded(asked.grace, list(successor.estate)))
         self._tell_of_predecessors()
 
     def _decline(self, reason: str) -> None:
@@ -355,7 +357,8 @@ class Keeper:
         """Milliseconds until something is due."""
         due = [self._again.at] if self._again and not self._rehearsal else []
         due += [self._rehearsal.deadline] if self._rehearsal else []
-        due += [self._heir.began + upgrade.PATIENCE] if self._heir and not self._heir.failure else []
+        if self._successor and not self._successor.failure:
+            due.append(self._successor.began + upgrade.PATIENCE)
         return 1000 * max(0.0, min(due) - time.monotonic()) if due else None
 
     def _pass_on(self, number: int) -> None:

@@ -50,7 +50,7 @@ class Backing:
 
     def __init__(self) -> None:
         self.predecessors: list[Process] = []
-        self.heirs_names: frozenset[str] = frozenset()  # what an heir has of ours
+        self.successors_names: frozenset[str] = frozenset()  # what a successor has of ours
 
     @property
     def held(self) -> frozenset[str]:
@@ -173,7 +173,7 @@ class Kept(Backing):
                 return None
             order = heard[0]
             if isinstance(order, Superseded):
-                self.heirs_names = frozenset(order.names)
+                self.successors_names = frozenset(order.names)
             orders.append(order)
 
     def _ask(self, request: Request, descriptors: list[int] | None = None) -> Answer | None:

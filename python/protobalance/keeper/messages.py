@@ -84,7 +84,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Upgraded(msgspec.Struct, frozen=True, tag="upgraded"):
-    """An heir serves."""
+    """A successor serves."""
 
     pid: int
     version: str
@@ -112,9 +112,9 @@ class Reopen(msgspec.Struct, frozen=True, tag="reopen"):
 
 
 class Superseded(msgspec.Struct, frozen=True, tag="superseded"):
-    """An heir serves: accept nobody any more, and end with the last session, or after `grace` seconds.
+    """A successor serves: accept nobody any more, and end with the last session, or after `grace` seconds.
 
-    `names`: the heir's estate.
+    `names`: the successor's estate.
     """
 
     grace: float | None

@@ -22,7 +22,7 @@ from protobalance.keeper.messages import Process, Upgrade
 
 VARIABLE = "PROTOBALANCE_KEEPER"  # the descriptor of a `State`, for the program that we become
 REHEARSE = "--rehearse"
-PATIENCE = 60.0  # seconds for a rehearsal, and for an heir to be ready
+PATIENCE = 60.0  # seconds for a rehearsal, and for a successor to be ready
 TOLD = 2000  # characters of what a rehearsal said that are passed on
 
 
