@@ -2,7 +2,7 @@
 
 - A *configuration* (`model.Config`) is complete and valid: it exists only when nothing is wrong with it.
 - A *section* is one table of the file, a dataclass in `model.py` or `cluster.py`; a *key* is one field of it.
-- A *kind* (`kinds.py`) is a way to write a value: a duration, an address, a name.
+- A *kind* (`kinds.py`, `address_kinds.py`) is a way to write a value: a duration, an address, a name.
 - The *schema* (`schema.py`) is each key's kind, meaning and default. Reader, writer (`rendering.py`), JSON
   Schema (`json_schema.py`) and reference page (`reference.py`) follow from it.
 - A *problem* is one error with its place; all of them come at once, in a `ConfigError`.

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
+from protobalance.config.address_kinds import Agent, NodeAddress, NumericAddress, Ports
 from protobalance.config.kinds import (
     STATISTICS,
-    Agent,
     Boolean,
     Choice,
     Duration,
@@ -13,9 +13,6 @@ from protobalance.config.kinds import (
     Function,
     Integer,
     Name,
-    NodeAddress,
-    NumericAddress,
-    Ports,
     Text,
 )
 from protobalance.config.schema import Array, Key, Named, Table

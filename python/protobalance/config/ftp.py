@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from protobalance.config.kinds import Duration, NumericAddress, Ports
+from protobalance.config.address_kinds import NumericAddress, Ports
+from protobalance.config.kinds import Duration
 from protobalance.config.schema import Key
 
 

@@ -7,6 +7,7 @@ and so does what is said of a key: its kind, its meaning, and why its default is
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from protobalance.config.address_kinds import Bind, Prefix, ServerName
 from protobalance.config.cluster import (
     AdminState,
     Affinity,
@@ -17,18 +18,7 @@ from protobalance.config.cluster import (
     PolicyName,
 )
 from protobalance.config.ftp import Ftp
-from protobalance.config.kinds import (
-    Bind,
-    Boolean,
-    Choice,
-    Duration,
-    Integer,
-    LogTarget,
-    Name,
-    Prefix,
-    ServerName,
-    Text,
-)
+from protobalance.config.kinds import Boolean, Choice, Duration, Integer, LogTarget, Name, Text
 from protobalance.config.schema import Array, Key, Named, Pairs, Table
 from protobalance.config.tls import ListenerTls
 

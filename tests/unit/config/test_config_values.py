@@ -10,18 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protobalance.config import ConfigError, loads
+from protobalance.config.address_kinds import Bind, NodeAddress
 from protobalance.config.addresses import hostname_of, parse_node_address, split_bind, split_host_port
 from protobalance.config.cluster import Cluster
 from protobalance.config.kinds import (
     STATISTICS,
-    Bind,
     Duration,
     Expression,
     Function,
     Integer,
     Kind,
     LogTarget,
-    NodeAddress,
     Refused,
 )
 from protobalance.config.quantities import parse_duration, write_duration
