@@ -1,0 +1,10 @@
+"""How Hypothesis draws: how long an example takes is the machine's business and no failure."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("any-machine")
