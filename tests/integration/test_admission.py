@@ -139,6 +139,8 @@ def test_a_client_that_leaves_at_once_gives_its_place_back() -> None:
         for _ in range(300):
             with socket.create_connection(address, timeout=PATIENCE) as hasty:
                 hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # A reset connection is still taken in, and may wait for that.
+        wait_until(lambda: counted(balancer).opened + counted(balancer).refused == 300, "all have come")
         wait_until(lambda: balancer.status().active == 0, "all have left")
         leave(balancer, *[arrived(address) for _ in range(50)])
 
