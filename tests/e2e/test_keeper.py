@@ -152,6 +152,7 @@ def test_a_balancer_whose_keeper_was_killed_serves_on_and_says_so(
         with session(command.address(), server) as (another, its_node):
             exchange(another, its_node)
         assert command.status().pid == balancer
+        assert any("keeper: was killed" in warning for warning in command.status().warnings)
         client.close()
         node.close()
         os.kill(balancer, SIGTERM)

@@ -79,7 +79,11 @@ STATUS = Status(
     session_log=SessionLogCounts(8, 0),
     warnings=[],
 )
-SESSION = SessionReport("192.0.2.7:4000", "web", "web", "a", "talking", 5000, 100, 2048, 5_000_000, 1)
+SESSION = SessionReport(
+    *("192.0.2.7:4000", "web", "web", "a", "talking", 5000, 100, 2048, 5_000_000, 1),
+    via="10.0.0.5:700",
+    server_name="shop.example.org",
+)
 DECISION = DecisionReport(
     age_ms=5000,
     client="192.0.2.7",

@@ -116,6 +116,11 @@ def test_what_cannot_serve_is_refused_and_the_old_one_stays(authority: Authority
             "certificates",
             "not renewed, those read before stay in force",
         )
+        (standing,) = (each for each in supervisor.status().warnings if "not renewed" in each)
+        assert "expired on" in standing
+        authority.signs(NAME)
+        supervisor.renew_certificates()
+        assert not any("not renewed" in each for each in supervisor.status().warnings)
 
 
 def test_an_expired_certificate_serves_at_a_start_and_is_warned_about(

@@ -30,6 +30,15 @@ def _listener(listener: Listener) -> Iterator[str]:
         yield (
             f"{path}.new_session_burst_per_client: has no effect without new_sessions_per_second_per_client"
         )
+    for key in ("max_sessions", "new_sessions_per_second"):
+        own, all_of_them = getattr(listener, f"{key}_per_client"), getattr(listener, key)
+        if own and all_of_them and own >= all_of_them:
+            yield (
+                f"{path}.{key}_per_client: is {own}, so one client can have all of the {all_of_them} of {key}"
+            )
+    everybody = [prefix for prefix in listener.proxy_protocol_from if prefix.endswith("/0")]
+    if everybody:
+        yield f"{path}.proxy_protocol_from: {everybody[0]} believes anybody who says that it is somebody else"
 
 
 def _cluster(cluster: Cluster) -> Iterator[str]:

@@ -92,7 +92,7 @@ def _names_are_read(listener: Listener, findings: Findings) -> None:
     if findings.spoilt(*path, "protocol") or findings.spoilt(*path, "tls"):
         return
     if listener.server_names and listener.protocol != "tls" and listener.tls is None:
-        message = f'server_names needs protocol "tls", got "{listener.protocol}": no names are read'
+        message = 'no names are read here, expected protocol "tls" (TLS passes) or a tls table (it ends here)'
         findings.add((*path, "server_names"), message, at="key")
 
 

@@ -171,7 +171,9 @@ class _Process:
             loop.remove_reader(descriptor)
             self._listen_to_signals(loop)
             said = "was killed; this process serves on, but nobody would start it again: restart it in time"
-            self._supervisor.running.chronicle.record("warning", "keeper", said)
+            running = self._supervisor.running
+            running.own_problems.note("keeper", None, f"keeper: {said}", time.time())
+            running.chronicle.record("warning", "keeper", said)
 
     def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGTERM, self._end)

@@ -47,13 +47,26 @@ def explain(
     _check_listener(in_force, snapshot, asked.listener)
     address = _client(asked.client)
     recorded = engine.decisions(asked.listener, address, limit)[:limit]
-    listeners = [name for name in in_force.config.listeners if address and asked.listener in ("", name)]
+    listeners = _where_it_would_go(in_force, asked) if address else []
     now = [engine.would_go(name, address, asked.server_name) for name in listeners]
     down = _down_now(snapshot, events)
     return Explanation(
         recorded=[ExplainedDecision(sentence(decision), decision) for decision in recorded],
         now=[ExplainedDecision(forecast(each, down), each) for each in now],
     )
+
+
+def _where_it_would_go(in_force: InForce, asked: Asked) -> list[str]:
+    """Through one listener or all; who asks for a name, through those that read it."""
+    listeners = [each for each in in_force.config.listeners.values() if asked.listener in ("", each.name)]
+    if not asked.server_name:
+        return [each.name for each in listeners]
+    reading = [each.name for each in listeners if each.protocol == "tls" or each.tls is not None]
+    if not reading:
+        whole = f"listener {asked.listener} reads no" if asked.listener else "no listener reads"
+        said = f"{whole} server names"
+        raise Refused("invalid", said, "server_name", 'names are read with protocol "tls" or a tls table')
+    return reading
 
 
 def _client(text: str) -> str:

@@ -64,6 +64,7 @@ class Running:
         self.superseded = False
         self.rating_problems: Problems[tuple[str, str]] = Problems()  # by cluster and source
         self._name_problems: Problems[str] = Problems()  # by host
+        self.own_problems: Problems[str] = Problems()  # by whom: the keeper, the certificates
         self._overrides_file = OverridesFile(folder)
         self._events_lock = threading.Lock()
         self._applying = threading.Lock()
@@ -129,6 +130,8 @@ class Running:
             self.refuse_while_draining()
             generation = self.engine.apply(after.plan(names))
             before, self.in_force = self.in_force, after
+            if after.material is not before.material:
+                self.own_problems.note("certificates", None, "", self.surroundings.clock())
             self.chronicle.generation = generation
             self._bequest.leave(after, self.engine.listening_sockets())
         names.forget(except_for=hosts_of(after.config))
@@ -139,6 +142,14 @@ class Running:
             return []
         trouble = self._overrides_file.save(after.overrides)
         return [trouble] if trouble else []
+
+    def not_renewed(self, error: Exception) -> None:
+        """What the files of certificates hold now cannot serve: said now, and by `status` until it can."""
+        said, reasons = "not renewed, those read before stay in force", str(error).splitlines()
+        self.own_problems.note(
+            "certificates", None, f"certificates: {said}: {reasons[0]}", self.surroundings.clock()
+        )
+        self.chronicle.record("apply-failed", "certificates", said, by="files", details=tuple(reasons))
 
     def addresses_changed(self, hosts: Sequence[str]) -> None:
         """Names resolve to other addresses now: the same plan with these."""

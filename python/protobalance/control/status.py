@@ -56,6 +56,7 @@ def whole(running: Running) -> Status:
         warnings=[
             *changes.warnings(running.started_with, in_force),
             *in_force.material.warnings(around.clock()),
+            *(problem.message for problem in running.own_problems.standing().values()),
         ],
     )
 

@@ -220,14 +220,9 @@ class Supervisor:
                 renewed = before.material.changes_to(material)
                 if renewed:
                     running.put_in_force(replace(before, material=material))
+                running.own_problems.note("certificates", None, "", self._surroundings.clock())
             except (ConfigError, Refused) as error:
-                running.chronicle.record(
-                    "apply-failed",
-                    "certificates",
-                    "not renewed, those read before stay in force",
-                    by="files",
-                    details=tuple(str(error).splitlines()),
-                )
+                running.not_renewed(error)
                 return
             if renewed:
                 lines = [said(change) for change in renewed]

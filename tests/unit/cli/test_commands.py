@@ -124,6 +124,7 @@ def test_with_json_nobody_there_is_json_on_stderr(tmp_path: Path, capsys: pytest
             ["draining (file: available)", "5 (file: 1)", "down (refused)", "4.8 MiB"],
         ),
         (["sessions"], ["192.0.2.7:4000", "web/a", "5.0s", "1 session shown, 2 open in all"]),
+        (["sessions"], ["via", "10.0.0.5:700", "name", "shop.example.org"]),
         (["explain"], ["b refused, so a", "failed: refused", "draining", "and 2 more"]),
         (["history"], ["node web/a: draining", "by api"]),
         (

@@ -122,6 +122,12 @@ def test_advice_names_the_key() -> None:
 [listeners.l]
 bind = ":1"
 cluster = "c"
+max_sessions = 9
+max_sessions_per_client = 9
+new_sessions_per_second = 5
+new_sessions_per_second_per_client = 4
+proxy_protocol = "optional"
+proxy_protocol_from = ["10.0.0.0/8", "::/0"]
 [clusters.c]
 hash_key = "x"
 affinity = true
@@ -132,6 +138,8 @@ b = { address = "h:2", admin_state = "draining" }
 c = { address = "h:3", admin_state = "offline", weight = 0, ports = "2-3" }
 """)
     assert [sentence.partition(": ")[0] for sentence in advise(config)] == [
+        "listeners.l.max_sessions_per_client",
+        "listeners.l.proxy_protocol_from",
         "clusters.c.hash_key",
         "clusters.c.failover_timeout",
         "clusters.c.nodes",

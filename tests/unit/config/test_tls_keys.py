@@ -33,6 +33,12 @@ def text(listener: str = "", cluster: str = "", node: str = "db.internal:443") -
             "needs client_ca",
         ),
         (f'protocol = "tls"\ntls = {{ certificates = {PAIR} }}', "", "h:1", "leave one of them out"),
+        (
+            'server_names = { "a.test" = "c" }',
+            "",
+            "h:1",
+            "(TLS passes) or a tls table",
+        ),
         ("tls = { certificates = [] }", "", "h:1", "got an empty array"),
         ("tls = {}", "", "h:1", "certificates: missing"),
         ("", 'tls = { certificate = "a" }', "h:1", "needs key beside it"),

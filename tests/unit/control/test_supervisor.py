@@ -218,6 +218,10 @@ def test_explain_asks_every_listener_where_a_client_would_go(world: World) -> No
     assert supervisor.explain().now == []
     with pytest.raises(Refused, match="no numeric address"):
         supervisor.explain("example.org")
+    with pytest.raises(Refused, match="no listener reads server names"):
+        supervisor.explain("192.0.2.1", server_name="shop.example.org")
+    with pytest.raises(Refused, match="listener web reads no server names"):
+        supervisor.explain("192.0.2.1", "web", server_name="shop.example.org")
 
 
 def test_check_reports_every_problem_and_changes_nothing(world: World) -> None:

@@ -23,7 +23,11 @@ pub(crate) fn certified_key(
 ) -> Result<CertifiedKey, String> {
     let chain = certificates(certificate)?;
     let secret = PrivateKeyDer::from_pem_slice(key.pem.as_bytes()).map_err(|_| {
-        format!("{}: no private key in it; expected one in PEM, not encrypted by a password", key.file)
+        let instead = if key.pem.contains("BEGIN CERTIFICATE") { ", but a certificate" } else { "" };
+        format!(
+            "{}: no private key in it{instead}; expected one in PEM, not encrypted by a password",
+            key.file
+        )
     })?;
     let secret = provider()
         .key_provider
@@ -56,7 +60,10 @@ pub(crate) fn certificates(from: &PemSpec) -> Result<Vec<CertificateDer<'static>
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(from.pem.as_bytes()).collect();
     let found = found.map_err(|_| format!("{}: not PEM; expected certificates in PEM", from.file))?;
     match found.first() {
-        None => Err(format!("{}: no certificate in it; expected at least one in PEM", from.file)),
+        None => {
+            let instead = if from.pem.contains("PRIVATE KEY") { ", but a private key" } else { "" };
+            Err(format!("{}: no certificate in it{instead}; expected at least one in PEM", from.file))
+        }
         Some(first) if webpki::EndEntityCert::try_from(first).is_err() => Err(not_a_certificate(from)),
         Some(_) => Ok(found),
     }

@@ -361,7 +361,14 @@ fn files_that_cannot_serve_are_refused_and_nothing_of_theirs_is_said() {
     );
     assert!(refusal(with(&empty, &one.key)).starts_with("empty: no certificate in it"));
     assert!(refusal(with(&one.certificate, &empty)).starts_with("empty: no private key in it"));
-    assert!(refusal(with(&one.key, &one.key)).starts_with("a.key: no certificate in it"));
+    assert!(
+        refusal(with(&one.key, &one.certificate))
+            .starts_with("a.key: no certificate in it, but a private key;")
+    );
+    assert!(
+        refusal(with(&one.certificate, &one.certificate))
+            .starts_with("a.pem: no private key in it, but a certificate;")
+    );
     let cut = file("cut", one.certificate.pem.chars().take(200).collect());
     assert!(refusal(with(&cut, &one.key)).starts_with("cut: not PEM"));
 }

@@ -8,16 +8,21 @@ from protobalance.cli.screen.table import table, too_many, too_narrow
 from protobalance.control.answers import SessionList
 from protobalance.control.counted import plural
 
-HEADS = ("client", "listener", "node", "phase", ">age", ">idle", ">to node", ">to client", ">attempts")
+HEADS = (
+    *("client", "via", "listener", "name", "node", "phase"),
+    *(">age", ">idle", ">to node", ">to client", ">attempts"),
+)
 # What a narrow terminal goes without, first to last.
-SPARE = ("attempts", "listener", "phase", "age", "to client")
+SPARE = ("attempts", "via", "listener", "phase", "age", "to client", "name")
 
 
 def page(listed: SessionList, ink: Ink) -> list[str]:
     rows = [
         (
             session.client,
+            session.via or "",
             harmless(session.listener),
+            harmless(session.server_name or ""),
             harmless(f"{session.cluster}/{session.node}" if session.node else session.cluster),
             session.phase,
             span(session.age_ms),
