@@ -8,6 +8,7 @@ import struct
 import time
 import tomllib
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,36 @@ def test_behind_a_proxy_the_client_that_it_names_counts() -> None:
             assert told[-1].startswith("192.0.2.1 is at its ")
             leave(balancer, *sessions)
             assert counted(balancer).opened == counted(balancer).closed
+
+
+def test_behind_a_proxy_a_client_counts_once_it_is_named() -> None:
+    """Whatever else is to be read of it: a client that never says the rest has no more places than others."""
+    header = b"PROXY TCP4 192.0.2.1 192.0.2.9 1000 80\r\n"
+    with pbload.nodes("greet", name="n") as nodes:
+        config = limited(nodes, max_sessions_per_client=2)
+        behind = {"proxy_protocol": "required", "proxy_protocol_from": ["127.0.0.1"]}
+        config["listeners"]["in"] |= behind | {"protocol": "tls", "preface_timeout": "5m"}
+        with Balancer(config) as balancer, ExitStack() as stack, ExitStack() as clients:
+            for waiting in (1, 2):
+                client = clients.enter_context(socket.create_connection(balancer.address("in"), PATIENCE))
+                client.sendall(header)
+                wait_until(partial(has, balancer, "192.0.2.1", waiting), "it is named, and waits")
+            for _ in range(2):
+                client = clients.enter_context(socket.create_connection(balancer.address("in"), PATIENCE))
+                client.sendall(header)
+                with pytest.raises(ConnectionResetError):
+                    client.recv(1)
+            assert counted(balancer).refused == 2
+            clients.close()
+            leave(balancer)
+            again = stack.enter_context(socket.create_connection(balancer.address("in"), PATIENCE))
+            again.sendall(header)
+            wait_until(partial(has, balancer, "192.0.2.1", 1), "its places were given back")
+
+
+def has(balancer: Balancer, client: str, count: int) -> bool:
+    """So many sessions, those of which more is to be read among them."""
+    return len(balancer.sessions(client=client).sessions) == count
 
 
 def test_ipv6_clients_are_networks() -> None:

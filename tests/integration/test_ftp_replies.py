@@ -215,6 +215,24 @@ def test_a_client_without_a_port_is_told_to_come_later(server: socket.socket) ->
         wait_until(lambda: not balancer.status().limits, "there are ports again")
 
 
+def test_who_asks_on_and_on_has_ports_looked_through_once_for_all_that_is_answered_together(
+    server: socket.socket,
+) -> None:
+    """One port serves, of which the last announcement says where it leads: a search for each would cost a
+    worker far more than the asking costs a client.
+    """
+    with ExitStack() as stack:
+        data = stack.enter_context(listening())
+        _, client, node = stack.enter_context(controlled(config(server), server))
+        node.sendall(extended(("", 2000)) * 20 + extended(data.getsockname()))
+        first, *others = [port(line(client)) for _ in range(21)]
+        assert set(others) == {first}
+        with session(("127.0.0.1", first), data) as (to_client, to_node):
+            to_node.sendall(b"file")
+            to_node.close()
+            assert read_to_end(to_client) == b"file"
+
+
 def test_replies_come_whole_however_slowly_they_are_written(server: socket.socket) -> None:
     """Byte by byte, among others; and what the node had begun to say is said before its end."""
     with listening() as data, controlled(config(server), server) as (_, client, node):

@@ -34,7 +34,7 @@ use crate::report::SessionReport;
 use crate::table::Table;
 use crate::timer::Timer;
 use crate::token::Token;
-use crate::worker::{SessionQuery, Worker};
+use crate::worker::{SessionQuery, Shared, Worker};
 
 /// A worker's arrivals.
 #[derive(Debug)]
@@ -77,6 +77,8 @@ enum Stage {
 enum Look {
     /// The stage is done; the next one may be.
     Done,
+    /// Who the client is was said, and it is to be asked what it may have.
+    Known,
     /// More must come.
     Wait,
     /// It cannot become a session: why, and what of it, for the record.
@@ -104,10 +106,10 @@ impl Worker {
         let to_admit = header::names_client(&newcomer);
         let mut arrival =
             Arrival { newcomer, stage, arrived_at: self.at.now, to_admit, needed: 0, ended: false };
-        match look(&mut arrival, &mut self.buffer) {
-            Look::Done => self.enter(arrival),
+        match look(&mut arrival, &mut self.buffer, &self.shared, self.at.now) {
             Look::Refuse(reason, detail) => self.dismiss(arrival, reason, detail),
             Look::Wait => self.wait_for_more(arrival),
+            Look::Done | Look::Known => self.enter(arrival),
         }
     }
 
@@ -146,9 +148,9 @@ impl Worker {
         if too_few(arrival) {
             return;
         }
-        match look(arrival, &mut self.buffer) {
+        match look(arrival, &mut self.buffer, &self.shared, self.at.now) {
             Look::Wait => {}
-            Look::Done => self.complete(key),
+            Look::Done | Look::Known => self.complete(key),
             Look::Refuse(reason, detail) => self.refuse(key, reason, detail),
         }
     }
@@ -182,20 +184,12 @@ impl Worker {
         self.enter(*arrival);
     }
 
-    /// Opens the session, if the client that a header named may have one more.
+    /// Opens the session, if its client may have one more.
     fn enter(&mut self, mut arrival: Arrival) {
-        let newcomer = &mut arrival.newcomer;
-        if arrival.to_admit {
-            let client = canonical(newcomer.address.ip());
-            match admit(&self.shared, &newcomer.listener, client, self.at.now) {
-                Ok(admitted) => newcomer.admitted = admitted,
-                Err(TurnedAway) => {
-                    reset_at_close(&newcomer.socket);
-                    return self.dismiss(arrival, CloseReason::ClientLimit, "");
-                }
-            }
+        match arrival.admit(&self.shared, self.at.now) {
+            Ok(()) => self.open(arrival.newcomer),
+            Err(TurnedAway) => self.dismiss(arrival, CloseReason::ClientLimit, ""),
         }
-        self.open(arrival.newcomer);
     }
 
     fn refuse(&mut self, key: u32, reason: CloseReason, detail: &'static str) {
@@ -286,13 +280,24 @@ impl Worker {
 }
 
 impl Arrival {
+    /// Counts it as its client's, if that has yet to be done; resets it where the client has its share.
+    fn admit(&mut self, shared: &Shared, now: Moment) -> Result<(), TurnedAway> {
+        if std::mem::take(&mut self.to_admit) {
+            let client = canonical(self.newcomer.address.ip());
+            self.newcomer.admitted = admit(shared, &self.newcomer.listener, client, now)
+                .inspect_err(|_| reset_at_close(&self.newcomer.socket))?;
+        }
+        Ok(())
+    }
+
     fn timeout(&self) -> Duration {
         self.newcomer.listener.preface.as_ref().map_or(Duration::ZERO, |preface| preface.timeout)
     }
 }
 
-/// Goes through as many stages as what has come suffices for.
-fn look(arrival: &mut Arrival, buffer: &mut [u8]) -> Look {
+/// Goes through as many stages as what has come suffices for. A client that a header has named is asked
+/// what it may have before any more is done for it.
+fn look(arrival: &mut Arrival, buffer: &mut [u8], shared: &Shared, now: Moment) -> Look {
     loop {
         let look = match arrival.stage {
             Stage::Whole => return Look::Done,
@@ -302,6 +307,11 @@ fn look(arrival: &mut Arrival, buffer: &mut [u8]) -> Look {
         };
         match look {
             Look::Done => {}
+            Look::Known => {
+                if let Err(TurnedAway) = arrival.admit(shared, now) {
+                    return Look::Refuse(CloseReason::ClientLimit, "");
+                }
+            }
             waits_or_refuses => return waits_or_refuses,
         }
     }

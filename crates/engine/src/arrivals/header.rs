@@ -45,7 +45,7 @@ pub(super) fn may_be_missing(arrival: &Arrival) -> bool {
 
 pub(super) fn look(arrival: &mut Arrival, buffer: &mut [u8]) -> Look {
     match read(arrival, buffer) {
-        Ok(()) => Look::Done,
+        Ok(()) => Look::Known,
         Err(look) => look,
     }
 }

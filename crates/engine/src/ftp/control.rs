@@ -37,12 +37,20 @@ pub(super) struct Desk {
     route: Arc<Route>,
     node: NodeIndex,
     random: u64,
-    /// A socket just made, and the session that comes by it.
-    made: Option<(OwnedFd, Pin)>,
+    /// What was made in this turn.
+    made: Option<Made>,
     pub(super) shortage: bool,
     /// The key and epoch of the socket that waits.
     pub(super) waiting: Option<(u32, u32)>,
     pub(super) told_secured: bool,
+}
+
+/// A socket at which a data connection may come, and where that goes.
+#[derive(Debug)]
+struct Made {
+    socket: OwnedFd,
+    ours: u16,
+    pin: Pin,
 }
 
 impl Control {
@@ -75,7 +83,7 @@ impl Control {
 
     /// What the last replies led to.
     pub(super) fn take_made(&mut self) -> Option<(OwnedFd, Pin)> {
-        self.desk.made.take()
+        self.desk.made.take().map(|made| (made.socket, made.pin))
     }
 
     pub(super) fn timeout(&self) -> std::time::Duration {
@@ -90,6 +98,9 @@ impl Control {
 
 impl Desk {
     /// Where clients are to connect, for a place that the node has announced. It listens from here on.
+    ///
+    /// Ports are looked through once a turn, however many places are announced in it: only the last one
+    /// counts, and a client that asks and asks is not to have the worker do nothing else.
     pub(super) fn decide(&mut self, announced: Announced) -> Placed {
         let (Announced::Passive { port } | Announced::Extended { port }) = announced;
         let public = match announced {
@@ -102,12 +113,17 @@ impl Desk {
             },
         };
         self.random = self.random.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(1);
-        let Some((socket, ours)) = ports::listen_at_one(self.here, self.settings.ports, self.random >> 20)
-        else {
+        if let Some(made) = &mut self.made {
+            made.pin.port = port;
+            return Placed::At(SocketAddr::new(public, made.ours));
+        }
+        let found = || ports::listen_at_one(self.here, self.settings.ports, self.random >> 20);
+        let Some((socket, ours)) = (!self.shortage).then(found).flatten() else {
             self.shortage = true;
             return Placed::Nowhere;
         };
-        self.made = Some((socket, Pin { route: Arc::clone(&self.route), node: self.node, port }));
+        let pin = Pin { route: Arc::clone(&self.route), node: self.node, port };
+        self.made = Some(Made { socket, ours, pin });
         Placed::At(SocketAddr::new(public, ours))
     }
 }
