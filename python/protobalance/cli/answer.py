@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -14,6 +15,11 @@ from protobalance.cli.screen import terminal
 from protobalance.cli.screen.ink import Ink
 from protobalance.control.outside_text import in_json
 
+# Who asked has left; the balancer does not take back what it has begun.
+INTERRUPTED = (
+    "protobalance: interrupted; it may be carried out all the same, to see it: protobalance history --limit 1"
+)
+
 Page = Callable[[Output, Ink], Sequence[str]]
 
 
@@ -21,7 +27,12 @@ def show(
     arguments: argparse.Namespace, operation: Operation[Input, Output], value: Input, page: Page[Output]
 ) -> int:
     """Asks the balancer that `arguments` name and prints its answer; the exit code."""
-    raw = Client(chosen_socket(arguments.socket)).ask_raw(operation, value)
+    try:
+        raw = Client(chosen_socket(arguments.socket)).ask_raw(operation, value)
+    except KeyboardInterrupt:
+        if operation.mutating and not arguments.json:
+            print(INTERRUPTED, file=sys.stderr)
+        raise
     if arguments.json:
         print_json(raw)
     else:

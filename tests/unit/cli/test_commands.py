@@ -28,6 +28,7 @@ from protobalance.api.operations import (
     upgrade,
 )
 from protobalance.cli import main, parser
+from protobalance.cli.client import Client
 from protobalance.control.answers import CheckResult
 
 ASKING: list[tuple[list[str], AnyOperation]] = [
@@ -332,6 +333,18 @@ def test_without_a_word_the_commands_are_listed(capsys: pytest.CaptureFixture[st
         main([])
     said = capsys.readouterr().err
     assert all(verb in said for verb in parser.VERBS)
+
+
+@pytest.mark.parametrize(("words", "told"), [(["upgrade"], 1), (["upgrade", "--json"], 0), (["status"], 0)])
+def test_who_interrupts_a_change_is_told_that_it_may_come_to_pass(
+    words: list[str], told: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "ask_raw", interrupted)
+    assert main([*words, "--socket", "/nowhere"]) == 130
+    assert capsys.readouterr().err.count("carried out all the same") == told
 
 
 def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
