@@ -25,6 +25,21 @@ _WITHOUT_VALUES = {
     "client-hash": "this client's node by hash",
 }
 _SKIPPED = {"weight-0": "weight 0", "tried": "tried before", "full": "at max_sessions"}
+# What a node did, where the failure's own word does not say it after the node's name.
+_FAILED = {
+    "unreachable": "was unreachable",
+    "unanswered": "left it unanswered",
+    "unresolved": "had no address",
+    "withdrawn": "was taken offline",
+    "our-shortage": "was out of reach for a shortage of ours",
+    "tls-expired": "had an expired certificate",
+    "tls-not-yet-valid": "had a certificate that is not valid yet",
+    "tls-unknown-issuer": "had a certificate of an unknown issuer",
+    "tls-wrong-name": "had a certificate for another name",
+    "tls-bad-certificate": "had a bad certificate",
+    "tls-alert": "refused the TLS handshake",
+    "tls-protocol": "spoke no TLS that we know",
+}
 
 NodeKey = tuple[str, str]
 
@@ -54,7 +69,8 @@ def _tried(attempts: Sequence[AttemptReport]) -> str:
 
 
 def _failure(attempt: AttemptReport) -> str:
-    return f"{attempt.failure.replace('-', ' ')} after {span(attempt.after_ms)}"
+    said = _FAILED.get(attempt.failure) or attempt.failure.replace("-", " ")
+    return f"{said} after {span(attempt.after_ms)}"
 
 
 def _reason(decision: DecisionReport, down: Mapping[NodeKey, str]) -> str:

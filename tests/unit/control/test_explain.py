@@ -88,6 +88,16 @@ def decision(
             "203.0.113.9 was served by no node of web: a refused after 1 ms, b closed early after 9 ms",
         ),
         (
+            decision(
+                "random",
+                [("a", "policy", "tls-wrong-name", 1), ("b", "next", "our-shortage", 9)],
+                [],
+                nodes=2,
+            ),
+            "203.0.113.9 was served by no node of web: a had a certificate for another name after 1 ms, "
+            "b was out of reach for a shortage of ours after 9 ms",
+        ),
+        (
             decision("random", [], [("a", None, "offline")]),
             "203.0.113.9 found no node of web (a offline)",
         ),
