@@ -404,6 +404,20 @@ def test_what_a_link_of_the_user_leads_to_is_not_handed_over(folder: Path, step:
     assert not (secret / "made").exists()
 
 
+@pytest.mark.parametrize("user", [{}, {"user": "nobody"}], ids=["root", "nobody"])
+def test_a_link_where_the_log_was_opens_no_other_file(folder: Path, user: dict[str, str]) -> None:
+    """One that was taken over may leave it to the next, which may write the log and nothing else."""
+    victim = folder / "victim"
+    victim.touch(mode=0o666)
+    (folder / "log/sessions.log").symlink_to(victim)
+    config = wished({"n": ("127.0.0.1", 9)}, folder, **user)
+    assert f"cannot write {folder}/log/sessions.log: Permission denied" in refused(config, folder)
+    (folder / "log/sessions.log").unlink()
+    (folder / "log/sessions.log").symlink_to("today.log")
+    with as_root(config, folder):
+        assert (folder / "log/today.log").exists()
+
+
 def test_roots_own_link_is_the_way_to_a_state_folder(folder: Path) -> None:
     (folder / "data").mkdir()
     (folder / "link").symlink_to("data")

@@ -177,7 +177,16 @@ def _writable(config: Config, admin_path: Path) -> set[str]:
     if log is not None:
         # Its folder too, for the file that takes its place after a rotation; a device has none.
         paths |= {str(log), str(log.parent)} - {"/dev", "/"}
-    return paths
+    return {path for path in paths if not _may_have_been_led_astray(Path(path).absolute(), paths)}
+
+
+def _may_have_been_led_astray(path: Path, writable: set[str]) -> bool:
+    """Whether there is a link on the way that a balancer before us could have made: with the rights of this
+    one it would write where that leads.
+    """
+    folders = [Path(folder).resolve() for folder in writable]
+    links = [step for step in (path, *path.parents) if step.is_symlink()]
+    return any(link.parent.resolve().is_relative_to(folder) for link in links for folder in folders)
 
 
 def _python_is_within_reach() -> None:
