@@ -4,7 +4,6 @@ report of a test that failed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from peers.postfix import postfix as run_postfix
 from peers.process import Peer, workplace
 from peers.redis import Redis
 from peers.redis import redis as run_redis
+from peers.root import need_root
 
 
 @pytest.hookimpl(wrapper=True)
@@ -46,7 +46,7 @@ def nginx() -> Iterator[Nginx]:
 @pytest.fixture(scope="session")
 def mail_servers() -> Iterator[list[MailServer]]:
     """Two Postfix and an Exim that take mail for anyone."""
-    _need_root()
+    need_root("a mail server, whose parts run under several users,")
     with run_postfix("mx1") as one, run_postfix("mx2") as two, run_exim("mx3") as three:
         yield [one, two, three]
 
@@ -54,7 +54,7 @@ def mail_servers() -> Iterator[list[MailServer]]:
 @pytest.fixture(scope="session")
 def dovecots() -> Iterator[list[Dovecot]]:
     """Two servers of the same mailboxes."""
-    _need_root()
+    need_root("a mail server, whose parts run under several users,")
     with workplace("mailboxes") as mail:
         mail.chmod(0o777)
         with run_dovecot("store1", mail) as one, run_dovecot("store2", mail) as two:
@@ -66,8 +66,3 @@ def redis() -> Iterator[Redis]:
     """One key-value store."""
     with run_redis() as running:
         yield running
-
-
-def _need_root() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("Postfix, Exim and Dovecot start their parts under several users: this needs root")

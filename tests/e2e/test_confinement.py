@@ -25,6 +25,7 @@ from peers.certificate import Certificate, self_signed, shown_to, trusting_all
 from peers.command import Command, running
 from peers.joined import PATIENCE
 from peers.process import Address, accepts, wait_until, workplace
+from peers.root import need_root
 from peers.wish import Config, wish, written
 from protobalance.config import from_mapping
 from protobalance.control.ownership import hand_over
@@ -47,7 +48,7 @@ EVERYBODY = {"PYTHONPATH": os.pathsep.join([SOURCES, *PACKAGES]), "PYTHONDONTWRI
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """The configuration's folder, which every user may enter."""
-    assert os.geteuid() == 0, "this test starts a balancer as root, to see it become nobody"
+    need_root("a balancer that starts as root, to become nobody,")
     with workplace("confined") as path:
         (path / "log").mkdir()
         os.chown(path / "log", NOBODY.pw_uid, NOBODY.pw_gid)

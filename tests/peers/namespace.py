@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
+from peers.root import need_root
 
 CLONE_NEWNET = 0x4000_0000
 OWN = "/proc/thread-self/ns/net"
@@ -24,8 +24,7 @@ class Namespace:
     """One network, with its loopback up."""
 
     def __init__(self) -> None:
-        if os.geteuid() != 0:
-            pytest.fail("a network of its own needs root: run this test as root, or deselect it")
+        need_root("a network of its own")
         made = threading.Thread(target=self._make)
         made.start()
         made.join()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import http.client
 import imaplib
-import os
 import smtplib
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from peers.mail_server import MailServer
 from peers.postfix import postfix
 from peers.process import Address, free_ports, text_of, wait_until, workplace
 from peers.proxies import haproxy, nginx
+from peers.root import need_root
 from peers.wish import wish
 from protobalance import Balancer
 
@@ -53,8 +53,7 @@ listen before-{place}
 @pytest.fixture(scope="module")
 def mail() -> Iterator[tuple[MailServer, Dovecot]]:
     """Servers that want a header of everybody."""
-    if os.geteuid() != 0:
-        pytest.skip("Postfix and Dovecot start their parts under several users: this needs root")
+    need_root("a mail server, whose parts run under several users,")
     with ExitStack() as stack:
         boxes = stack.enter_context(workplace("boxes"))
         boxes.chmod(0o777)
