@@ -25,10 +25,6 @@ class Problem(NamedTuple):
         """The message and the suggestion."""
         return f"{self.message}; did you mean {self.suggestion}?" if self.suggestion else self.message
 
-    def as_dict(self) -> dict[str, str | int | None]:
-        """The same as a value that JSON can hold."""
-        return self._asdict()
-
 
 class ConfigError(Exception):
     """The configuration was refused and nothing of it is in force. The operator's to repair."""
@@ -39,7 +35,3 @@ class ConfigError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.problems))
-
-    def as_dicts(self) -> list[dict[str, str | int | None]]:
-        """The problems as values that JSON can hold."""
-        return [problem.as_dict() for problem in self.problems]

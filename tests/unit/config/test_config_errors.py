@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,21 +34,6 @@ def problem_of(text: str) -> Problem:
         loads(text, "x.toml")
     (problem,) = refused.value.problems
     return problem
-
-
-def test_a_problem_as_json() -> None:
-    with pytest.raises(ConfigError) as refused:
-        loads(VALID.replace("cluster =", "clutser ="), "x.toml")
-    assert json.loads(json.dumps(refused.value.as_dicts())) == [
-        {
-            "file": "x.toml",
-            "line": 4,
-            "column": 1,
-            "key": "listeners.web.clutser",
-            "message": "unknown key",
-            "suggestion": "cluster",
-        }
-    ]
 
 
 def test_a_key_is_told_where_it_stands_and_a_value_where_it_stands() -> None:
