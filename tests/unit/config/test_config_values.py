@@ -259,3 +259,10 @@ def test_an_address_and_its_wildcard_may_both_be_listened_on() -> None:
     assert len(loads(both + chosen + rest).listeners) == 4
     with pytest.raises(ConfigError, match=r"10\.0\.0\.1:80 is already bound by listeners\.b"):
         loads(both + text.format("c", "10.0.0.1:80") + rest)
+
+
+def test_a_name_may_lead_to_either_family() -> None:
+    """So any source address may be of use to a node that has one."""
+    text = '[listeners.l]\nbind = ":1"\ncluster = "c"\n[clusters.c]\nnodes.a = "db.internal:80"\n'
+    config = loads(f'{text}source_addresses = ["10.0.0.7", "2001:db8::7"]\n')
+    assert config.clusters["c"].source_addresses == ("10.0.0.7", "2001:db8::7")

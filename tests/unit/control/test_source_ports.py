@@ -20,6 +20,8 @@ nodes = { a = "10.0.0.1:80", b = "[2001:db8::1]:80", c = "unix:/run/c", d = "10.
 [clusters.pool]
 source_addresses = ["10.0.0.7", "10.0.0.8", "10.0.0.9"]
 nodes = { a = "10.0.0.1:80", b = "[2001:db8::1]:80" }
+[clusters.other]
+nodes.a = "10.0.0.1:80"
 [clusters.clear]
 transparent = true
 nodes.a = "10.0.0.2:80"
@@ -31,9 +33,9 @@ def test_sessions_are_counted_by_the_address_they_lead_to() -> None:
 
     engine = FakeEngine()
     engine.apply(compile_plan(CONFIG))
-    engine.active = {"one/a": 3, "one/d": 7, "one/c": 9, "pool/a": 4, "pool/b": 1, "clear/a": 9}
+    engine.active = {"one/a": 3, "one/d": 7, "one/c": 9, "pool/a": 4, "pool/b": 1, "other/a": 2, "clear/a": 9}
     assert uses(CONFIG, engine.snapshot(), 100) == {
-        "10.0.0.1:80": Use(7, 300, 3),
+        "10.0.0.1:80": Use(9, 300, 3),
         "[2001:db8::1]:80": Use(1, 100, 1),
         "10.0.0.1:81": Use(7, 100, 1),
     }
