@@ -4,45 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import secrets
-import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from signal import SIGHUP, SIGKILL, SIGUSR1
 from typing import Any
 
 import pytest
 
-import protobalance
 from peers import pbload
 from peers.authority import table
 from peers.certificate import Certificate, self_signed, shown_to, trusting_all
-from peers.command import Command, running
+from peers.confined import EVERYBODY, NOBODY, as_root, program_for_everybody, threads
 from peers.joined import PATIENCE
 from peers.process import Address, accepts, wait_until, workplace
 from peers.root import need_root
 from peers.wish import Config, wish, written
 from protobalance.config import from_mapping
 from protobalance.control.ownership import hand_over
-
-NOBODY = pwd.getpwnam("nobody")
-PACKAGES = [path for path in sys.path if "site-packages" in path]
-SOURCES = str(Path(protobalance.__file__).parents[1])
-
-
-def python_for_everybody() -> str:
-    """An interpreter that the user nobody may read, of the version that the packages are for."""
-    found = shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin")
-    assert found, "this test needs a Python that every user may read, such as Debian's"
-    return found
-
-
-EVERYBODY = {"PYTHONPATH": os.pathsep.join([SOURCES, *PACKAGES]), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 @pytest.fixture
@@ -53,15 +34,6 @@ def folder() -> Iterator[Path]:
         (path / "log").mkdir()
         os.chown(path / "log", NOBODY.pw_uid, NOBODY.pw_gid)
         yield path
-
-
-def program_for_everybody(folder: Path) -> str:
-    """The command, which an upgrade starts again."""
-    program = folder / "protobalance"
-    main = "import sys\nfrom protobalance.cli.entry import main\nsys.exit(main())\n"
-    program.write_text(f"#!{python_for_everybody()}\n{main}")
-    program.chmod(0o755)
-    return str(program)
 
 
 def low_address() -> str:
@@ -75,25 +47,6 @@ def wished(nodes: Mapping[str, Address], folder: Path, *binds: str, **engine: An
     config["engine"] = {"state_dir": str(folder / "state"), "workers": 2} | engine
     config["log"] = {"sessions": str(folder / "log/sessions.log"), "format": "json"}
     return config
-
-
-def as_root(config: Config, folder: Path, *under: str) -> AbstractContextManager[Command]:
-    """Its admin socket is in a folder that it makes itself."""
-    return running(
-        config,
-        folder,
-        under=under,
-        program=program_for_everybody(folder),
-        environment=EVERYBODY,
-        socket=folder / "run/admin.sock",
-    )
-
-
-def threads(command: Command) -> Iterator[dict[str, str]]:
-    """What the kernel says of each thread."""
-    for task in Path(f"/proc/{command.status().balancer_pid}/task").iterdir():
-        lines = (task / "status").read_text().splitlines()
-        yield {name: " ".join(rest.split()) for name, _, rest in (line.partition(":") for line in lines)}
 
 
 def served(address: Address) -> bool:
