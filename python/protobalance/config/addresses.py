@@ -99,7 +99,11 @@ def parse_prefix(text: str) -> str:
     numeric = numeric_host(address)
     if numeric is None:
         raise Malformed(f'"{address}" is not a numeric address')
+    # Clients that come so are IPv4 to us: such a network would have nobody in it.
+    mapped = ipaddress.IPv6Address(numeric).ipv4_mapped if ":" in numeric else None
     if not slash:
+        if mapped:
+            raise Malformed("an IPv4 address that is written as IPv6", str(mapped))
         return numeric
     most = 128 if ":" in numeric else 32
     if not (bits.isascii() and bits.isdigit() and len(bits) <= 3 and int(bits) <= most):
@@ -107,6 +111,8 @@ def parse_prefix(text: str) -> str:
     network = str(ipaddress.ip_network(f"{numeric}/{int(bits)}", strict=False))
     if network.partition("/")[0] != numeric:
         raise Malformed("bits behind the prefix are set", network)
+    if mapped:
+        raise Malformed("an IPv4 network that is written as IPv6", f"{mapped}/{int(bits) - 96}")
     return network
 
 

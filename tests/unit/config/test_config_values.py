@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protobalance.config import ConfigError, loads
-from protobalance.config.address_kinds import Bind, NodeAddress
+from protobalance.config.address_kinds import Bind, NodeAddress, Prefix
 from protobalance.config.addresses import hostname_of, parse_node_address, split_bind, split_host_port
 from protobalance.config.cluster import Cluster
 from protobalance.config.kinds import (
@@ -209,6 +209,24 @@ def test_a_log_target_is_told_from_a_typing_error() -> None:
 def test_a_function_is_told_from_an_attribute() -> None:
     assert Function().read("my.module:load") == "my.module:load"
     assert refused(Function(), "my.module.load").suggestion == '"my.module:load"'
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("::ffff:10.0.0.0/104", '"10.0.0.0/8"'),
+        ("::ffff:10.0.0.1", '"10.0.0.1"'),
+        ("10.0.0.1/8", '"10.0.0.0/8"'),
+    ],
+)
+def test_a_network_that_would_have_nobody_in_it(text: str, suggestion: str) -> None:
+    """An IPv4 client is one whichever way it comes."""
+    assert refused(Prefix(), text).suggestion == suggestion
+
+
+@pytest.mark.parametrize("text", ["::/0", "::ffff:0:0:0/96", "2001:db8::/32", "192.0.2.1"])
+def test_networks(text: str) -> None:
+    assert Prefix().read(text) == text
 
 
 @pytest.mark.parametrize("text", ["sessions", "sessions / weight + 2 * max(connect_ms, .5)", "-1e3"])
