@@ -284,6 +284,26 @@ def test_a_data_connection_finds_room_where_its_session_has_the_last_place(serve
             assert balancer.status().active == 2
 
 
+def test_more_of_them_at_once_are_sessions_like_others(server: socket.socket) -> None:
+    """No node and client have more of them than there may be; when one is over, the next has a place."""
+    wished = config(server)
+    wished["listeners"]["in"]["max_sessions"] = 1
+    with listening() as data, controlled(wished, server) as (balancer, client, node):
+        node.sendall(extended(data.getsockname()))
+        with session(("127.0.0.1", port(line(client))), data):
+            node.sendall(extended(data.getsockname()))
+            at = ("127.0.0.1", port(line(client)))
+            with (
+                pytest.raises(ConnectionResetError),
+                socket.create_connection(at, timeout=PATIENCE) as second,
+            ):
+                second.recv(1)
+        wait_until(lambda: balancer.status().active == 1, "the first is over")
+        node.sendall(extended(data.getsockname()))
+        with session(("127.0.0.1", port(line(client))), data):
+            assert balancer.status().active == 2
+
+
 def test_a_node_that_left_the_file_keeps_its_sessions_transfers(server: socket.socket) -> None:
     with listening() as data, listening() as other:
         wished = config(server)

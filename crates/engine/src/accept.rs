@@ -319,7 +319,10 @@ impl Worker {
             Err(TurnedAway) => return self.turn_away(newcomer.socket, &newcomer.listener),
         }
         self.count_opened(&newcomer.listener);
-        if newcomer.listener.preface.is_none() { self.open(newcomer) } else { self.arrive(newcomer) }
+        if newcomer.listener.preface.is_some() {
+            return self.arrive(newcomer);
+        }
+        self.open(newcomer);
     }
 
     pub(crate) fn count_opened(&self, listener: &Listener) {
@@ -328,8 +331,9 @@ impl Worker {
         self.counts.opened.fetch_add(1, Relaxed);
     }
 
-    /// Opens a session for a client of whom all is known that must be.
-    pub(crate) fn open(&mut self, mut newcomer: Newcomer) {
+    /// Opens a session for a client of whom all is known that must be. Its key and epoch: it may be over
+    /// already.
+    pub(crate) fn open(&mut self, mut newcomer: Newcomer) -> (u32, u32) {
         let route = newcomer.route(&self.plan);
         let Newcomer { socket: client, address, listener, pin, admitted, learned, tls } = newcomer;
         let mut trace = Trace::empty();
@@ -365,6 +369,7 @@ impl Worker {
             node_tuned: NodeTuning::default(),
         };
         let key = self.table.insert(pair);
+        let epoch = self.table.epoch(key);
         self.note_active();
         self.carry_out(key, action);
         // Watched last: by now most short clients have spoken, and their bytes are on their way.
@@ -372,6 +377,7 @@ impl Worker {
         if matches!(action, Action::Attempt(_)) {
             self.note_attempts(key);
         }
+        (key, epoch)
     }
 }
 

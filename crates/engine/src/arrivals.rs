@@ -187,7 +187,9 @@ impl Worker {
     /// Opens the session, if its client may have one more.
     fn enter(&mut self, mut arrival: Arrival) {
         match arrival.admit(&self.shared, self.at.now) {
-            Ok(()) => self.open(arrival.newcomer),
+            Ok(()) => {
+                self.open(arrival.newcomer);
+            }
             Err(TurnedAway) => self.dismiss(arrival, CloseReason::ClientLimit, ""),
         }
     }

@@ -27,8 +27,11 @@ def ports_are_one_nodes(cluster: Cluster, findings: Findings) -> None:
 
 
 def ftp_fits_protocol(listener: Listener, findings: Findings) -> None:
-    """One goes with the other."""
+    """One goes with the other; and who connects for data must be who is known to ask for it."""
     path: Path = ("listeners", listener.name)
+    if listener.protocol == "ftp" and listener.proxy_protocol != "off":
+        message = 'proxy_protocol does not go with protocol "ftp": data connections come without a header'
+        findings.add((*path, "proxy_protocol"), message, at="key")
     if findings.spoilt(*path, "protocol") or findings.spoilt(*path, "ftp"):
         return
     if listener.protocol == "ftp" and listener.ftp is None:

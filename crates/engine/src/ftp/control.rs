@@ -42,6 +42,8 @@ pub(super) struct Desk {
     pub(super) shortage: bool,
     /// The key and epoch of the socket that waits.
     pub(super) waiting: Option<(u32, u32)>,
+    /// The key and epoch of the last data session that had a place of its own.
+    pub(super) transfer: Option<(u32, u32)>,
     pub(super) told_secured: bool,
 }
 
@@ -75,6 +77,7 @@ impl Control {
             made: None,
             shortage: false,
             waiting: None,
+            transfer: None,
             told_secured: false,
         };
         let replies = Replies::default();

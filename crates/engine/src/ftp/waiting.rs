@@ -14,7 +14,9 @@ use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with};
 
 use super::Control;
+use super::control::Desk;
 use crate::accept::{DATA_PORTS, DESCRIPTORS};
+use crate::admission::{Admitted, TurnedAway, admit};
 use crate::ending::reset_at_close;
 use crate::newcomer::Newcomer;
 use crate::plan::Listener;
@@ -42,6 +44,8 @@ struct Awaited {
     socket: OwnedFd,
     /// Who may connect.
     client: IpAddr,
+    /// The key and epoch of the control connection.
+    control: (u32, u32),
     listener: Arc<Listener>,
     pin: Pin,
     until: Moment,
@@ -90,6 +94,7 @@ impl Worker {
 
     /// Deals with what the last replies of a control connection led to.
     pub(crate) fn after_replies(&mut self, key: u32) {
+        let epoch = self.table.epoch(key);
         let Some(pair) = self.table.get_mut(key) else { return };
         let Some(control) = &mut pair.ftp else { return };
         if control.tell_secured() && !pair.listener.counts.told_secured.swap(true, Relaxed) {
@@ -105,7 +110,7 @@ impl Worker {
             let (client, until) = (control.desk.client, self.at.now.after(control.timeout()));
             let listener = Arc::clone(&pair.listener);
             let before = control.desk.waiting.take();
-            let awaited = Awaited { socket, client, listener, pin, until };
+            let awaited = Awaited { socket, client, control: (key, epoch), listener, pin, until };
             let waiting = self.await_data(awaited);
             if let Some(before) = before {
                 self.data.close(before);
@@ -163,20 +168,59 @@ impl Worker {
 
     fn take_data_in(&mut self, key: u32, epoch: u32, socket: OwnedFd, address: SocketAddr) {
         let Some(awaited) = self.data.close((key, epoch)) else { return };
-        let Awaited { listener, pin, .. } = *awaited;
-        // A part of a session that was let in: it finds a place, though it takes the last one.
-        self.shared.room.take_anyway();
-        listener.counts.room.take_anyway();
+        let Awaited { listener, pin, control, client, .. } = *awaited;
+        let its_own = !self.transfers(control);
+        let Ok(admitted) = self.let_data_in(&listener, client, its_own) else {
+            return reset_at_close(&socket);
+        };
         self.count_opened(&listener);
-        self.open(Newcomer {
-            socket,
-            address,
-            listener,
-            pin: Some(pin),
-            admitted: None,
-            learned: None,
-            tls: None,
-        });
+        let pin = Some(pin);
+        let opened =
+            self.open(Newcomer { socket, address, listener, pin, admitted, learned: None, tls: None });
+        if let (true, Some(desk)) = (its_own, self.desk(control)) {
+            desk.transfer = Some(opened);
+        }
+    }
+
+    /// Whether the control connection has a data connection already that took a place of its own.
+    fn transfers(&mut self, control: (u32, u32)) -> bool {
+        let transfer = self.desk(control).and_then(|desk| desk.transfer);
+        transfer
+            .is_some_and(|(key, epoch)| self.table.epoch(key) == epoch && self.table.get_mut(key).is_some())
+    }
+
+    fn desk(&mut self, (key, epoch): (u32, u32)) -> Option<&mut Desk> {
+        if self.table.epoch(key) != epoch {
+            return None;
+        }
+        self.table.get_mut(key)?.ftp.as_mut().map(|control| &mut control.desk)
+    }
+
+    /// Takes a place. One data connection at a time is a part of a session that was let in: it finds a
+    /// place, though it takes the last one. More of them are sessions like others.
+    fn let_data_in(
+        &mut self,
+        listener: &Listener,
+        client: IpAddr,
+        its_own: bool,
+    ) -> Result<Option<Admitted>, TurnedAway> {
+        let (all, its) = (&self.shared.room, &listener.counts.room);
+        if its_own {
+            all.take_anyway();
+            its.take_anyway();
+            return Ok(None);
+        }
+        if !all.take() {
+            return Err(TurnedAway);
+        }
+        if !its.take() {
+            all.give_back();
+            return Err(TurnedAway);
+        }
+        admit(&self.shared, listener, client, self.at.now).inspect_err(|_| {
+            all.give_back();
+            its.give_back();
+        })
     }
 
     /// Closes what nobody connected to in time, and looks again where it was interrupted.
