@@ -6,18 +6,21 @@ RUST_SOURCES := $(shell find crates bench/load -name '*.rs' -o -name 'Cargo.toml
 ENGINE := $(VENV)/.engine-release
 LOAD := target/release/pbload
 
-.PHONY: help demo test proof build lint fmt wheel peers lock clean fuzz
+.PHONY: help demo test proof conformance fuzz build lint fmt wheel peers lock clean
 
 help:
-	@echo 'make demo   build, then show a balancer at work'
-	@echo 'make test   build, install what tests need, run every test'
-	@echo 'make proof  the long runs behind the claims; ONLY=name for one'
-	@echo 'make build  a release build as $(BIN)/protobalance'
-	@echo 'make fuzz   look for inputs that break a parser (TIME=600 each; LAW=tls_hello)'
-	@echo 'make lint   ruff, mypy, stubtest, import-linter, clippy, rustfmt'
-	@echo 'make fmt    format everything'
-	@echo 'make wheel  a wheel in dist/'
+	@echo 'make demo         build, then show a balancer at work'
+	@echo 'make test         build, install what tests need, run every test'
 	@echo 'make conformance  what holds under faults, here and with other balancers: docs/conformance.md'
+	@echo 'make proof        the long runs behind the claims; ONLY=name for one'
+	@echo 'make fuzz         look for inputs that break a parser (TIME=600 each; LAW=tls_hello)'
+	@echo 'make build        a release build as $(BIN)/protobalance'
+	@echo 'make lint         ruff, mypy, stubtest, import-linter, clippy, rustfmt'
+	@echo 'make fmt          format everything'
+	@echo 'make wheel        a wheel in dist/'
+	@echo 'make peers        install the real servers that tests start'
+	@echo 'make lock         pin the Python dependencies anew'
+	@echo 'make clean        remove what was built'
 
 demo: build
 	$(BIN)/protobalance demo

@@ -17,7 +17,9 @@ from protobalance.api.operation import AnyOperation
 from protobalance.api.registry import OPERATIONS
 from protobalance.control.refusal import Refused
 
-ON_ONE_SERVER = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ON_ONE_SERVER = settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 GETS = [operation for operation in OPERATIONS if operation.method == "GET"]
 POSTS = [operation for operation in OPERATIONS if operation.method == "POST"]
 

@@ -29,7 +29,7 @@ def open_descriptors() -> int:
 
 
 @given(packet=st.binary(min_size=1, max_size=300))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_what_is_no_message_is_refused_and_its_descriptors_are_closed(ends: Ends, packet: bytes) -> None:
     theirs, channel = ends
     before = open_descriptors()
