@@ -135,6 +135,9 @@ impl Worker {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &*wake, epoll::EventData::new_u64(Token::Wake.pack()), epoll::EventFlags::IN)?;
         let now = shared.clock.now();
+        let mut spare = Spare::default();
+        // Where there is none yet, it is asked for again before anybody is taken in.
+        spare.keep(&epoll);
         Ok(Worker {
             index,
             counts,
@@ -147,7 +150,7 @@ impl Worker {
             data: Waiting::new(now),
             decisions: Decisions::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
-            spare: Spare::default(),
+            spare,
             held: 0,
             unfinished: Vec::new(),
             failed: Vec::new(),
