@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use protobalance_core::moment::Moment;
 use protobalance_core::session::{CloseReason, Event, Side};
-use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use crate::pair::{Pair, other};
@@ -21,8 +20,7 @@ impl Worker {
     /// Ends the direction that `side` fed, towards the other side.
     pub(crate) fn pass_on(&mut self, key: u32, side: Side) {
         let Some(pair) = self.table.get_mut(key) else { return };
-        let both = pair.to_node.ended() && pair.to_client.ended() && pair.held() == 0;
-        if both && pair.session.first_closed() != Some(side) && self.say_goodbye(key) {
+        if pair.is_through() && pair.session.first_closed() != Some(side) && self.say_goodbye(key) {
             return self.step(key, Event::Finished);
         }
         self.in_account(key, |pair| pair.end_towards(other(side)));
@@ -32,8 +30,7 @@ impl Worker {
     /// Ends a session whose last words only waited for a socket to take them.
     pub(crate) fn finish_if_said(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
-        let ended = pair.to_node.ended() && pair.to_client.ended() && pair.held() == 0;
-        if pair.closing.is_none() && ended && self.say_goodbye(key) {
+        if pair.closing.is_none() && pair.is_through() && self.say_goodbye(key) {
             self.step(key, Event::Finished);
         }
     }
@@ -81,8 +78,8 @@ impl Worker {
         if let Some(side) = broken_behind_a_stall(pair)
             && now >= pair.session.active_at().after(LINGER_LIMIT)
         {
-            let error = pair.socket(side).and_then(|socket| sockopt::socket_error(socket).ok()?.err());
-            self.side_broke(key, side, error.unwrap_or(Errno::CONNRESET));
+            let error = pair.take_error(side);
+            self.side_broke(key, side, error);
         }
     }
 
@@ -116,8 +113,7 @@ pub(crate) fn delivery_deadline(pair: &mut Pair) -> Moment {
 
 /// The side that broke while the other would not take what it had said.
 fn broken_behind_a_stall(pair: &mut Pair) -> Option<Side> {
-    let mut broke = |side| pair.flow_from(side).failed() || pair.broken == Some(side);
-    let (client, node) = (broke(Side::Client), broke(Side::Node));
+    let (client, node) = (pair.has_failed(Side::Client), pair.has_failed(Side::Node));
     match () {
         () if client && pair.waits_for(Side::Node) => Some(Side::Client),
         () if node && pair.waits_for(Side::Client) => Some(Side::Node),
@@ -128,7 +124,7 @@ fn broken_behind_a_stall(pair: &mut Pair) -> Option<Side> {
 /// Whether bytes for the side are still on their way: held by us, or not acknowledged by its kernel.
 /// None are to a side that is gone itself.
 fn undelivered(pair: &mut Pair, side: Side) -> bool {
-    if pair.broken == Some(side) || pair.flow_from(side).failed() {
+    if pair.has_failed(side) {
         return false;
     }
     pair.waits_for(side)

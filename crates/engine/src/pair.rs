@@ -146,6 +146,22 @@ impl Pair {
         }
     }
 
+    /// Whether both directions have ended, and everything was handed on.
+    pub(crate) fn is_through(&self) -> bool {
+        self.to_node.ended() && self.to_client.ended() && self.held() == 0
+    }
+
+    /// Whether a side's connection failed: its socket said so, or a write to it.
+    pub(crate) fn has_failed(&mut self, side: Side) -> bool {
+        self.broken == Some(side) || self.flow_from(side).failed()
+    }
+
+    /// Why a side's connection failed; a reset, if its socket knows no better. The kernel tells it once.
+    pub(crate) fn take_error(&self, side: Side) -> Errno {
+        let error = self.socket(side).and_then(|socket| sockopt::socket_error(socket).ok()?.err());
+        error.unwrap_or(Errno::CONNRESET)
+    }
+
     /// Whether something waits for a side to be written to.
     pub(crate) fn waits_for(&mut self, side: Side) -> bool {
         let introduced = side == Side::Client || self.introduction.is_none();

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use protobalance_core::session::{Action, Event, News, Phase, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
-use rustix::net::sockopt;
 
 use crate::connect;
 use crate::ending::{delivery_deadline, survivor};
@@ -170,8 +169,8 @@ impl Worker {
         }
         if pair.flow_from(side).failed() {
             // A reset that follows an end is not read any more: only the socket's state tells.
-            let error = pair.socket(side).and_then(|socket| sockopt::socket_error(socket).ok()?.err());
-            return self.side_broke(key, side, error.unwrap_or(Errno::CONNRESET));
+            let error = pair.take_error(side);
+            return self.side_broke(key, side, error);
         }
         if pair.flow_from(side).tell_end() || (side == Side::Node && self.client_left_first(key)) {
             return;
