@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -13,9 +14,24 @@ from pathlib import Path
 
 from protobalance.keeper.estate import Estate
 from protobalance.keeper.kept import Kept, Occasion
-from protobalance.keeper.messages import Answer, Channel, Order, Process, Request, pair
+from protobalance.keeper.messages import (
+    SEALED,
+    Answer,
+    Channel,
+    Declined,
+    Done,
+    Drop,
+    Hold,
+    Order,
+    Process,
+    Request,
+    Seal,
+    close_all,
+    pair,
+)
 
 WATCHED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
+RESERVE = 64  # descriptors for what the keeper itself opens: the next child, a rehearsal
 OOM_SCORE, NEVER = Path("/proc/self/oom_score_adj"), -1000  # OOM_SCORE_ADJ_MIN
 
 
@@ -36,6 +52,29 @@ class Child:
     @property
     def process(self) -> Process:
         return Process(self.pid, self.version)
+
+    def keep(self, request: Hold | Drop | Seal, descriptors: list[int]) -> Answer:
+        """Change the estate as it asks; the descriptors are the estate's from now on, or closed."""
+        names = [] if isinstance(request, Seal) else request.names
+        expected = len(names) if isinstance(request, Hold) else 0
+        refusal = None
+        if self.sealed and any(name.startswith(SEALED) for name in names):
+            refusal = "it is sealed"
+        elif len(descriptors) != expected or len(set(names)) < len(names):
+            refusal = "not a descriptor for each name, or a name twice"
+        elif max(descriptors, default=0) >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE:
+            refusal = "no more descriptors can be held"
+        if refusal:
+            close_all(descriptors)
+            return Declined(refusal)
+        match request:
+            case Hold():
+                self.estate.hold(dict(zip(names, descriptors, strict=True)))
+            case Drop():
+                self.estate.drop(names)
+            case Seal():
+                self.sealed = True
+        return Done()
 
 
 @dataclass(frozen=True)

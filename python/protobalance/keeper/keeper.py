@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import select
 import signal
 import time
@@ -26,11 +25,7 @@ from protobalance.keeper.child import WATCHED, Child, fork, raise_oom_score, spa
 from protobalance.keeper.estate import Estate
 from protobalance.keeper.kept import Kept, Occasion
 from protobalance.keeper.messages import (
-    SEALED,
-    Answer,
-    Channel,
     Declined,
-    Done,
     Drop,
     End,
     Failed,
@@ -55,7 +50,6 @@ Manager = Callable[[Mapping[str, str]], None]
 # More than a socket holds, so that a child that has ended is heard out; one that never ends its talk keeps
 # nobody from a signal.
 HEARD_AT_A_TURN = 1000
-RESERVE = 64  # descriptors for what the keeper itself opens: the next child, a rehearsal
 
 _ORDERS: dict[int, Order] = {
     signal.SIGTERM: End(),
@@ -108,23 +102,18 @@ class Keeper:
     def begin(self, estate: Estate) -> Kept | None:
         """Start the first balancer; its end in the child."""
         self._spared = spare_from_oom_killer()
-        self._listen()
-        # What is shared with the balancer stays shared: the collector does not write to it.
-        gc.collect()
-        gc.freeze()
+        self._settle()
         return self._start(estate, Occasion())
 
     def resume(self, state: upgrade.State) -> Kept | None:
         """Go on as the program before did, and start the next balancer; its end in the child."""
-        self._predecessors = [_known(child) for child in state.predecessors]
+        self._predecessors = [child.adopted() for child in state.predecessors]
         self._served, self._spared = True, state.spared
-        self._listen()
-        gc.collect()
-        gc.freeze()
+        self._settle()
         if state.current is None or state.upgrade is None:
             return self._start(Estate(state.estate), Occasion("death", state.how))
         asked = self._upgrade = state.upgrade
-        self._current = _known(state.current)
+        self._current = state.current.adopted()
         occasion = Occasion("upgrade", "", asked.by, asked.transaction, self._current.process)
         return self._start(self._current.estate.copy(), occasion)
 
@@ -235,7 +224,7 @@ class Keeper:
     def _obey(self, child: Child, request: Request, descriptors: list[int]) -> None:
         match request:
             case Hold() | Drop() | Seal():
-                child.requests.say(_kept(child, request, descriptors))
+                child.requests.say(child.keep(request, descriptors))
                 return
             case Ready(version):
                 child.version = version
@@ -285,22 +274,29 @@ class Keeper:
         if outcome or not self._current or not self._upgrade:
             self._decline(outcome)
             return
-        predecessors = [_numbered(child) for child in self._predecessors]
-        state = upgrade.State(
-            upgrade.FORM, _numbered(self._current), predecessors, self._upgrade, self._spared
-        )
         try:
-            upgrade.execute(upgrade.command(), state)
+            self._become(upgrade.known(self._current), self._upgrade)
         except OSError as error:
             self._decline(f"the new version cannot be executed: {error}")
 
     def _become_whole(self, due: Due) -> None:
         self._log("info", "starting the program anew, as it now is on disk")
-        predecessors = [_numbered(child) for child in self._predecessors]
-        estate = due.estate.numbers()
-        state = upgrade.State(upgrade.FORM, None, predecessors, None, self._spared, estate, due.how)
         with suppress(OSError):  # then the one in memory is tried again
-            upgrade.execute(upgrade.command(), state)
+            self._become(None, None, due.estate.numbers(), due.how)
+
+    def _become(
+        self,
+        current: upgrade.KnownChild | None,
+        asked: Upgrade | None,
+        estate: Mapping[str, int] | None = None,
+        how: str = "",
+    ) -> None:
+        """Execute the program as it now is on disk; returns only by raising `OSError`."""
+        predecessors = [upgrade.known(child) for child in self._predecessors]
+        state = upgrade.State(
+            upgrade.FORM, current, predecessors, asked, self._spared, dict(estate or {}), how
+        )
+        upgrade.execute(upgrade.command(), state)
 
     def _look_at_successor(self) -> None:
         late = self._successor
@@ -336,11 +332,14 @@ class Keeper:
 
     # Signals and time.
 
-    def _listen(self) -> None:
+    def _settle(self) -> None:
         for number in WATCHED:
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         upgrade.unblock(WATCHED)
+        # What is shared with the balancer stays shared: the collector does not write to it.
+        gc.collect()
+        gc.freeze()
 
     def _wait(self) -> None:
         poller = select.poll()
@@ -374,39 +373,3 @@ class Keeper:
         for child in self._children():
             if child not in self._predecessors or isinstance(order, End | Reopen):
                 child.orders.say(order)
-
-
-def _kept(child: Child, request: Hold | Drop | Seal, descriptors: list[int]) -> Answer:
-    """Change a child's estate as it asks; the descriptors are the estate's from now on, or closed."""
-    names = [] if isinstance(request, Seal) else request.names
-    expected = len(names) if isinstance(request, Hold) else 0
-    refusal = None
-    if child.sealed and any(name.startswith(SEALED) for name in names):
-        refusal = "it is sealed"
-    elif len(descriptors) != expected or len(set(names)) < len(names):
-        refusal = "not a descriptor for each name, or a name twice"
-    elif max(descriptors, default=0) >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVE:
-        refusal = "no more descriptors can be held"
-    if refusal:
-        close_all(descriptors)
-        return Declined(refusal)
-    match request:
-        case Hold():
-            child.estate.hold(dict(zip(names, descriptors, strict=True)))
-        case Drop():
-            child.estate.drop(names)
-        case Seal():
-            child.sealed = True
-    return Done()
-
-
-def _numbered(child: Child) -> upgrade.KnownChild:
-    numbers = child.requests.fileno(), child.orders.fileno()
-    return upgrade.KnownChild(child.process, *numbers, child.estate.numbers(), child.began)
-
-
-def _known(child: upgrade.KnownChild) -> Child:
-    requests: Channel[Request] = Channel.adopted(child.requests, Request)
-    orders: Channel[Order] = Channel.adopted(child.orders, Order)
-    pid, version = child.process.pid, child.process.version
-    return Child(pid, requests, orders, Estate(child.estate), version, began=child.began, sealed=True)

@@ -17,8 +17,9 @@ from typing import IO
 
 import msgspec
 
-from protobalance.keeper.child import signals_blocked
-from protobalance.keeper.messages import Process, Upgrade
+from protobalance.keeper.child import Child, signals_blocked
+from protobalance.keeper.estate import Estate
+from protobalance.keeper.messages import Channel, Order, Process, Request, Upgrade
 
 VARIABLE = "PROTOBALANCE_KEEPER"  # the descriptor of a `State`, for the program that we become
 REHEARSE = "--rehearse"
@@ -34,6 +35,19 @@ class KnownChild(msgspec.Struct, frozen=True):
     orders: int
     estate: dict[str, int]
     began: float
+
+    def adopted(self) -> Child:
+        """It, for the program that knows it from here on."""
+        requests: Channel[Request] = Channel.adopted(self.requests, Request)
+        orders: Channel[Order] = Channel.adopted(self.orders, Order)
+        pid, version = self.process.pid, self.process.version
+        return Child(pid, requests, orders, Estate(self.estate), version, began=self.began, sealed=True)
+
+
+def known(child: Child) -> KnownChild:
+    """A child in numbers, which stay the same in another program."""
+    numbers = child.requests.fileno(), child.orders.fileno()
+    return KnownChild(child.process, *numbers, child.estate.numbers(), child.began)
 
 
 class State(msgspec.Struct, frozen=True):

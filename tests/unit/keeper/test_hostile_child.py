@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from protobalance.keeper.child import Child
+from protobalance.keeper.child import RESERVE, Child
 from protobalance.keeper.estate import Estate
-from protobalance.keeper.keeper import HEARD_AT_A_TURN, RESERVE, Keeper
+from protobalance.keeper.keeper import HEARD_AT_A_TURN, Keeper
 from protobalance.keeper.messages import Answer, Channel, Declined, Done, Failed, Hold, Request, pair
 
 Ask = Callable[[Hold], Answer]
