@@ -5,6 +5,9 @@
 //! three: more is needed, it is complete, or it can never be. `ftp` reads on for as long as a connection
 //! lives, and remembers what it must.
 
+#[cfg(test)]
+mod cuts;
+
 pub mod ftp;
 pub mod proxy_protocol;
 pub mod tls_hello;
