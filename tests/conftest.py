@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from peers.authority import Authority
 from peers.dovecot import Dovecot
 from peers.dovecot import dovecot as run_dovecot
 from peers.exim import exim as run_exim
@@ -34,6 +35,12 @@ def pytest_runtest_makereport(
                 if isinstance(peer, Peer):
                     report.sections.append((f"log of {peer.name}", peer.log_tail()))
     return report
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Who signs certificates for the tests of one file."""
+    return Authority(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="session")

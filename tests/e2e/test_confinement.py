@@ -20,6 +20,7 @@ from peers.certificate import Certificate, self_signed, shown_to, trusting_all
 from peers.confined import EVERYBODY, NOBODY, as_root, program_for_everybody, threads
 from peers.joined import PATIENCE
 from peers.process import Address, accepts, wait_until, workplace
+from peers.records import logged
 from peers.root import need_root
 from peers.wish import Config, wish, written
 from protobalance.config import from_mapping
@@ -45,8 +46,7 @@ def wished(nodes: Mapping[str, Address], folder: Path, *binds: str, **engine: An
     config = wish(dict(nodes))
     config["listeners"]["in"]["bind"] = ["127.0.0.1:0", *binds]
     config["engine"] = {"state_dir": str(folder / "state"), "workers": 2} | engine
-    config["log"] = {"sessions": str(folder / "log/sessions.log"), "format": "json"}
-    return config
+    return logged(config, folder / "log/sessions.log")
 
 
 def served(address: Address) -> bool:

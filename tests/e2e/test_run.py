@@ -16,6 +16,7 @@ from peers import pbload
 from peers.command import PROGRAM, Command, ended, running
 from peers.joined import PATIENCE, exchange, listening, read_to_end, session
 from peers.process import Address, free_ports, text_of, wait_until
+from peers.records import logged
 from peers.wish import wish
 
 # Becomes the command, with the socket on the descriptor where a service manager puts it.
@@ -141,7 +142,7 @@ def test_sigusr1_opens_the_session_log_anew(tmp_path: Path) -> None:
     log = tmp_path / "sessions.log"
     old = tmp_path / "sessions.log.1"
     with pbload.nodes("echo") as nodes:
-        config = wish(nodes) | {"log": {"sessions": str(log), "format": "json"}}
+        config = logged(wish(nodes), log)
         with running(config, tmp_path) as command:
             address = command.address()
             pbload.connect(address, 10)

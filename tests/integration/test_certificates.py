@@ -26,11 +26,6 @@ from protobalance.control.supervisor import Supervisor
 NAME = "shop.test"
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
 @contextmanager
 def supervised(certificate: Certificate, path: Path) -> Iterator[tuple[Supervisor, Address]]:
     """A supervisor of a balancer with this certificate, in front of a node that echoes."""

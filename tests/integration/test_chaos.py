@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from peers.process import wait_until
+from peers.records import logged
 from peers.scripted import End, Stage, node
 from peers.wish import Config, wish
 from protobalance import Balancer
@@ -78,9 +79,8 @@ def _some_config(nodes: Nodes, choice: random.Random, log: Path) -> Config:
         for name in nodes
         if name in kept
     }
-    config["log"] = {"sessions": str(log), "format": "json"}
     config["engine"] = {"workers": 2}
-    return config
+    return logged(config, log)
 
 
 class _Operator:

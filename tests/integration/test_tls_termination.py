@@ -16,20 +16,15 @@ import pytest
 
 from peers.authority import Authority, table
 from peers.certificate import Certificate, shown_to
-from peers.joined import PATIENCE, accepted, listening, read_exactly, read_to_end, reset
+from peers.joined import PATIENCE, accepted, exchange, listening, read_exactly, read_to_end, reset
 from peers.nginx import Nginx
 from peers.openssl import s_client
 from peers.process import Address
-from peers.records import records
+from peers.records import logged, records
 from peers.wish import Config, cluster, wish
 from protobalance import Balancer
 
 NAME = "shop.test"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +53,11 @@ def session(
         server = stack.enter_context(listening())
         config = ending_here({"n": server.getsockname()[:2]}, shop)
         if log:
-            config["log"] = {"sessions": str(log), "format": "json"}
+            config = logged(config, log)
         balancer = stack.enter_context(Balancer(config))
         client = stack.enter_context(connected(balancer.address("in"), authority.trusting()))
-        client.sendall(b"?")
         node = stack.enter_context(accepted(server))
-        assert node.recv(1) == b"?"
-        node.sendall(b"!")
-        assert client.recv(1) == b"!"
+        exchange(client, node)
         yield client, node
 
 
@@ -116,8 +108,7 @@ def reversing() -> Iterator[Address]:
 def test_what_is_too_old_is_refused_with_a_record(shop: Certificate, tmp_path: Path) -> None:
     log = tmp_path / "sessions"
     config = ending_here({"n": ("127.0.0.1", 1)}, shop, minimum_version="1.3")
-    config["log"] = {"sessions": str(log), "format": "json"}
-    with Balancer(config) as balancer:
+    with Balancer(logged(config, log)) as balancer:
         assert "alert protocol version" in s_client(balancer.address("in"), "hello", ["-tls1_2"])
         with socket.create_connection(balancer.address("in"), timeout=PATIENCE) as plain:
             plain.sendall(b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n")
@@ -146,9 +137,8 @@ def test_who_says_nothing_is_turned_away_in_time(shop: Certificate, tmp_path: Pa
     log = tmp_path / "sessions"
     config = ending_here({"n": ("127.0.0.1", 1)}, shop)
     config["listeners"]["in"]["preface_timeout"] = "50ms"
-    config["log"] = {"sessions": str(log), "format": "json"}
     with (
-        Balancer(config) as balancer,
+        Balancer(logged(config, log)) as balancer,
         socket.create_connection(balancer.address("in"), timeout=PATIENCE) as silent,
     ):
         assert read_all(silent) == b""
@@ -195,8 +185,7 @@ def test_clients_show_certificates_of_their_own(
     with reversing() as node:
         for wanted, served in (("optional", [mine, None]), ("required", [mine])):
             config = ending_here({"n": node}, shop, client_ca=str(authority.file), client_certificates=wanted)
-            config["log"] = {"sessions": str(log), "format": "json"}
-            with Balancer(config) as balancer:
+            with Balancer(logged(config, log)) as balancer:
                 for certificate in (mine, None, strange):
                     shown = ["-cert", certificate.file, "-key", certificate.key] if certificate else []
                     said = s_client(balancer.address("in"), "hello", ["-tls1_2", *map(str, shown)])

@@ -16,7 +16,7 @@ import pytest
 from peers import pbload
 from peers.authority import Authority, table
 from peers.certificate import Certificate
-from peers.joined import PATIENCE, accepted, listening, read_exactly, read_to_end
+from peers.joined import PATIENCE, accepted, exchange, listening, read_exactly, read_to_end
 from peers.nginx import nginx
 from peers.process import Address
 from peers.records import logged, records
@@ -24,11 +24,6 @@ from peers.wish import Config, wish
 from protobalance import Balancer
 
 NAME = "node.test"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +56,7 @@ def session(
         node = stack.enter_context(
             serving(shown).wrap_socket(plain, server_side=True, suppress_ragged_eofs=False)
         )
-        client.sendall(b"?")
-        assert node.recv(1) == b"?"
-        node.sendall(b"!")
-        assert client.recv(1) == b"!"
+        exchange(client, node)
         yield client, node
 
 

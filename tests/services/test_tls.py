@@ -15,11 +15,6 @@ from peers.nginx import Nginx, nginx
 from protobalance import Balancer
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls"))
-
-
 def with_files(table: Any, files: dict[str, Path]) -> Any:
     """The same example with other files in the place of those in /etc/protobalance; each of them is used."""
     match table:
