@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
 from peers import pbload
-from peers.process import Address
-from peers.wish import Config, wish
+from peers.bad_nodes import Speaks, none_notices, whoever_speaks
+from peers.wish import wish
 from protobalance import Balancer
 
 CONNECTIONS = 100_000
-BYTES = 64
 
 
-@contextmanager
-def ten_nodes(mode: str) -> Iterator[tuple[Mapping[str, Address], set[str]]]:
-    """Ten nodes, good ones last, so that the bad ones are met first; and the names of the four good ones."""
-    with ExitStack() as stack:
-        nodes: dict[str, Address] = {}
-        for bad, count in (("refuse", 3), ("blackhole", 1), ("close", 1), ("reset", 1)):
-            nodes |= stack.enter_context(pbload.nodes(bad, count))
-        good = stack.enter_context(pbload.nodes(mode, 4, close_after=BYTES))
-        yield nodes | good, set(good)
-
-
-@pytest.mark.parametrize(
-    ("kind", "mode", "limits"),
-    [
-        ("server-first", "greet", {}),
-        ("idle-then-speak", "echo", {}),
-        # Bytes that were written can be written again only where the operator said that this is harmless.
-        ("client-first", "echo", {"replay_unanswered": True}),
-        # At first contact the bytes wait; for longer than a bad node takes to end, however busy the machine.
-        ("client-first", "echo", {"first_contact_pause": "2s"}),
-    ],
-    ids=["server-first", "idle-then-speak", "client-first-replayed", "client-first"],
-)
-def test_no_client_of_100000_notices_six_bad_nodes(kind: str, mode: str, limits: Config) -> None:
+@whoever_speaks
+def test_no_client_of_100000_notices_six_bad_nodes(speaks: Speaks) -> None:
     """Law 3, whoever speaks first: refused, timed out, closed and reset before any byte. Law 4: the bad ones
     are tried again all the time, and fail all the time.
     """
-    with ten_nodes(mode) as (nodes, good):
-        # Who pauses does so for longer than the attempts that may come before the good one.
-        parallel = 8000 if kind == "idle-then-speak" else 64
-        options = {"kind": kind, "bytes": BYTES, "parallel": parallel, "ending": "node", "pause_ms": 1000}
-        with Balancer(wish(nodes, connect_timeout="1s", retry_interval="200ms", **limits)) as balancer:
-            result = pbload.connect(balancer.address("in"), CONNECTIONS, **options)
-            failures = {node.name: node.failed for node in balancer.status().clusters[0].nodes}
-    assert result["errors"] == {}, result
-    assert result["ok"] == CONNECTIONS
-    assert set(result["nodes"]) == good
-    assert all((count > 0) == (name not in good) for name, count in failures.items()), failures
+    bad = {"refuse": 3, "blackhole": 1, "close": 1, "reset": 1}
+    none_notices(speaks, CONNECTIONS, bad, connect_timeout="1s", retry_interval="200ms")
 
 
 def test_without_the_operators_leave_nothing_is_replayed() -> None:
