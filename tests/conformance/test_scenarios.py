@@ -12,6 +12,7 @@ from conformance.runner import Outcome, play_all
 from conformance.scenario import scenarios
 from conformance.systems.direct import Direct
 from conformance.systems.protobalance import ProtoBalance
+from peers.root import need_root
 
 SYSTEMS = {system.name: system for system in (ProtoBalance(), Direct())}
 KNOWN = {one.name: one for one in scenarios()}
@@ -38,6 +39,8 @@ def outcomes(request: pytest.FixtureRequest) -> dict[tuple[str, str], Outcome]:
 def test_scenario(case: tuple[str, str], outcomes: dict[tuple[str, str], Outcome]) -> None:
     """What the scenario's own words say."""
     system, name = case
+    if KNOWN[name].theme == "network":
+        need_root("a network of its own")
     outcome = outcomes[case]
     if outcome.verdict == "n/a" and system == "direct":
         return

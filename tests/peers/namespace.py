@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,19 +23,18 @@ class Namespace:
     """One network, with its loopback up."""
 
     def __init__(self) -> None:
-        need_root("a network of its own")
-        made = threading.Thread(target=self._make)
-        made.start()
-        made.join()
+        home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if LIBC.unshare(CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "unshare")
+            self._descriptor = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+            _enter(home)
+        finally:
+            os.close(home)
         self.ip("link", "set", "lo", "up")
         # Addresses are of use at once, the kernel's own included: nobody else can have them.
         for which in ("all", "default"):
             self.set(f"net.ipv6.conf.{which}.accept_dad", "0")
-
-    def _make(self) -> None:
-        if LIBC.unshare(CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "unshare")
-        self._descriptor = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
 
     @property
     def path(self) -> str:
@@ -80,6 +78,7 @@ def _enter(descriptor: int) -> None:
 
 @contextmanager
 def namespace() -> Iterator[Namespace]:
+    need_root("a network of its own")
     made = Namespace()
     try:
         yield made
