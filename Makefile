@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUST_SOURCES := $(shell find crates bench/load -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find crates bench/cost bench/load -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 ENGINE := $(VENV)/.engine-release
 LOAD := target/release/pbload
+COST := target/release/pbcost
 
 .PHONY: help demo test proof conformance fuzz build lint fmt wheel peers lock clean
 
@@ -41,6 +42,10 @@ $(ENGINE): $(VENV)/.dependencies $(RUST_SOURCES) pyproject.toml
 # The load generator that tests drive.
 $(LOAD): $(RUST_SOURCES)
 	cargo build --quiet --release --locked --package protobalance-load
+
+# What decisions and affinity cost, without a socket: target/release/pbcost for its options.
+$(COST): $(RUST_SOURCES)
+	cargo build --quiet --release --locked --package protobalance-cost
 
 # Rust first: its tests are quick and name the culprit more closely.
 test: build $(LOAD) peers

@@ -36,8 +36,9 @@ mod word {
 
 /// A cluster's table with its dictionary of node names; alive across plans.
 #[derive(Debug)]
-pub(crate) struct AffinityStore {
-    pub(crate) table: Arc<Table>,
+pub struct AffinityStore {
+    /// The table.
+    pub table: Arc<Table>,
     pub(crate) capacity: u64,
     pub(crate) path: Option<PathBuf>,
     names: Mutex<Names>,
@@ -84,7 +85,10 @@ impl AffinityStore {
 
     /// The table kept in a file, made if absent. A file that is damaged or of another capacity is
     /// begun anew.
-    pub(crate) fn in_file(path: &Path, capacity: u64) -> Result<AffinityStore, EngineError> {
+    ///
+    /// # Errors
+    /// If there is no such folder, no space in it, or no right to write there.
+    pub fn in_file(path: &Path, capacity: u64) -> Result<AffinityStore, EngineError> {
         let refused = |error: std::io::Error| {
             let hint = "look at the folder: whether it is there, its space, its rights";
             let message = format!("cannot keep affinity in {}: {error}; {hint}", path.display());
@@ -107,7 +111,7 @@ impl AffinityStore {
 
     /// The table's number for a node, given for good at the first call; `NO_ID` once there is no room
     /// for its name.
-    pub(crate) fn id(&self, name: &str) -> u16 {
+    pub fn id(&self, name: &str) -> u16 {
         let mut names = unpoisoned(&self.names);
         if let Some(id) = names.known.iter().position(|known| **known == *name) {
             return id as u16;

@@ -16,7 +16,7 @@
 
 mod accept;
 mod admission;
-mod affinity_file;
+pub mod affinity_file;
 mod arrivals;
 mod attempt;
 mod bind;

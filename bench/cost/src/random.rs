@@ -1,0 +1,24 @@
+//! Numbers that a seed determines (SplitMix64, Steele et al. 2014, with another finalizer).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use protobalance_core::hash;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        hash::mix(self.0)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        hash::below(self.next(), bound)
+    }
+}
+
+/// The client of that number: all differ, and neighbours in number are none in address.
+pub(crate) fn client(number: u32) -> IpAddr {
+    Ipv4Addr::from_bits(number.wrapping_mul(0x9E37_79B1)).into()
+}
