@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use crate::cluster::Cluster;
 use crate::moment::Moment;
 use crate::node::{AdminState, Health, NodeIndex};
-use crate::policy::Ask;
+use crate::policy::{Ask, Pick};
 
 /// Why a node was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,13 +152,14 @@ impl Trace {
         &self.candidates[..usize::from(self.len)]
     }
 
-    fn record(&mut self, cluster: &Cluster, ask: &Ask<'_>, chosen: Option<NodeIndex>) {
+    fn record(&mut self, cluster: &Cluster, ask: &Ask<'_>, pick: Option<Pick>) {
         let nodes = ask.nodes.len();
-        let first = chosen.map_or(0, usize::from);
+        let first = pick.map_or(0, |pick| usize::from(pick.node));
+        let basis = pick.map_or_else(|| cluster.policy.basis(ask), |pick| pick.basis);
         let seen = nodes.min(Trace::CAPACITY);
         for place in 0..seen {
             let node = ((first + place) % nodes) as NodeIndex;
-            let value = cluster.policy.value(ask, node).unwrap_or(f64::NAN);
+            let value = cluster.policy.value(ask, &basis, node).unwrap_or(f64::NAN);
             self.candidates[place] = Candidate { node, skip: Skip::reason(ask, node), value };
         }
         self.len = seen as u8;
@@ -321,8 +322,9 @@ pub fn preview(
     };
     let ask = cluster.ask(client, &[], at.now, at.random);
     let home = cluster.affinity.as_ref().and_then(|affinity| affinity.peek(client, at.unix_now));
-    let picked = cluster.policy.pick(&ask).map(|pick| pick.node);
-    trace.record(cluster, &ask, picked);
+    let pick = cluster.policy.pick(&ask);
+    trace.record(cluster, &ask, pick);
+    let picked = pick.map(|pick| pick.node);
     if let Some(home) = home {
         trace.record_home(&ask, home, takes(home));
         if takes(home) {
@@ -373,7 +375,7 @@ fn pick(
     loop {
         let pick = cluster.policy.pick(&ask);
         if let Some(trace) = trace.as_deref_mut() {
-            trace.record(cluster, &ask, pick.map(|pick| pick.node));
+            trace.record(cluster, &ask, pick);
         }
         let pick = pick?;
         if cluster.policy.commit(&ask, pick)

@@ -72,6 +72,8 @@ pub struct Rating {
     pub at: Moment,
     /// Sessions the node had opened when it was published.
     pub opened: u64,
+    /// Sessions the node had when it was published.
+    pub sessions: u32,
 }
 
 /// One node, as all workers share it. Identity is cluster name and node name.
@@ -100,6 +102,7 @@ pub struct NodeState {
     rating: AtomicU64,
     rated_at: AtomicU64,
     rated_opened: AtomicU64,
+    rated_sessions: AtomicU32,
 }
 
 impl NodeState {
@@ -126,6 +129,7 @@ impl NodeState {
             rating: AtomicU64::new(f64::NAN.to_bits()),
             rated_at: AtomicU64::new(0),
             rated_opened: AtomicU64::new(0),
+            rated_sessions: AtomicU32::new(0),
         }
     }
 
@@ -298,6 +302,7 @@ impl NodeState {
     pub fn set_rating(&self, value: f64, now: Moment) {
         self.rating.store(value.to_bits(), Relaxed);
         self.rated_opened.store(self.opened(), Relaxed);
+        self.rated_sessions.store(self.active(), Relaxed);
         self.rated_at.store(now.0, Relaxed);
     }
 
@@ -309,6 +314,7 @@ impl NodeState {
             value,
             at: Moment(self.rated_at.load(Relaxed)),
             opened: self.rated_opened.load(Relaxed),
+            sessions: self.rated_sessions.load(Relaxed),
         })
     }
 }

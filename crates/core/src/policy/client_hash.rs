@@ -12,7 +12,7 @@
 
 use std::cmp::Reverse;
 
-use super::{Ask, Pick, Policy};
+use super::{Ask, Basis, Pick, Policy};
 use crate::hash::{self, ClientKey, Key};
 use crate::node::NodeIndex;
 
@@ -41,16 +41,28 @@ impl ClientHash {
         ClientHash { key, nodes: nodes.iter().map(|name| hash::keyed(&key, name.as_bytes())).collect() }
     }
 
-    fn shortfall(&self, client: u64, index: NodeIndex) -> Option<(u64, u64)> {
-        let digest = *self.nodes.get(usize::from(index))?;
-        Some((hash::mix(client ^ digest), digest))
+    fn shortfall(&self, client: u64, index: NodeIndex) -> Option<u64> {
+        self.nodes.get(usize::from(index)).map(|digest| hash::mix(client ^ digest))
     }
 }
+
+/// What a shortfall must not exceed, times its node's weight, for the node to be able to win: in units
+/// of `2^COARSE`, rounded up, so that with any weight the product of two words is one word. A number is
+/// never below its shortfall, and most nodes lose by that alone: no logarithm, no wide product.
+const COARSE: u32 = 16;
+
+/// Any node may win.
+const UNBOUNDED: u64 = 1 << (64 - COARSE);
 
 impl Draw {
     fn beats(&self, other: &Draw) -> bool {
         let (ours, theirs) = (self.number * other.weight, other.number * self.weight);
         (ours, Reverse(self.digest)) < (theirs, Reverse(other.digest))
+    }
+
+    fn bound(&self) -> u64 {
+        let per_weight = (self.number / self.weight) >> COARSE;
+        u64::try_from(per_weight).map_or(UNBOUNDED, |bound| UNBOUNDED.min(bound + 1))
     }
 }
 
@@ -62,18 +74,18 @@ impl Policy for ClientHash {
     fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
         let client = ClientKey::of(ask.client).digest(&self.key);
         let mut best: Option<(Draw, Pick)> = None;
-        for (index, node) in ask.nodes.iter().enumerate().filter(|(_, node)| node.weight > 0) {
-            let index = index as NodeIndex;
-            let Some((shortfall, digest)) = self.shortfall(client, index) else { continue };
-            // The number is never below the shortfall, and most nodes lose by that alone: no logarithm.
-            let mut draw = Draw { number: shortfall.into(), weight: node.weight.into(), digest };
-            if best.as_ref().is_some_and(|(best, _)| !draw.beats(best)) {
+        let mut bound = UNBOUNDED;
+        for (index, (node, digest)) in ask.nodes.iter().zip(&self.nodes).enumerate() {
+            let shortfall = hash::mix(client ^ digest);
+            if node.weight == 0 || shortfall >> COARSE > bound * u64::from(node.weight) {
                 continue;
             }
-            draw.number = hash::exponential(shortfall);
-            let wins = best.as_ref().is_none_or(|(best, _)| draw.beats(best));
-            if wins && let Some(heir) = ask.heir(index) {
-                best = Some((draw, Pick { node: heir, weight: node.weight, seen: 0 }));
+            let Some(heir) = ask.heir(index as NodeIndex) else { continue };
+            let number = hash::exponential(shortfall);
+            let draw = Draw { number, weight: node.weight.into(), digest: *digest };
+            if best.as_ref().is_none_or(|(best, _)| draw.beats(best)) {
+                best = Some((draw, Pick::of(heir, node.weight)));
+                bound = draw.bound();
             }
         }
         best.map(|(_, pick)| pick)
@@ -81,11 +93,11 @@ impl Policy for ClientHash {
 
     /// The node's draw divided by its weight; the mean is 1 for weight 1. The lowest of several, if
     /// it stands in for others.
-    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
+    fn value(&self, ask: &Ask<'_>, _basis: &Basis, node: NodeIndex) -> Option<f64> {
         let client = ClientKey::of(ask.client).digest(&self.key);
         let draw = |index: NodeIndex| {
             let weight = ask.nodes.get(usize::from(index))?.weight;
-            let (shortfall, _) = self.shortfall(client, index).filter(|_| weight > 0)?;
+            let shortfall = self.shortfall(client, index).filter(|_| weight > 0)?;
             Some(hash::exponential(shortfall) as f64 / (u64::MAX as f64) / f64::from(weight))
         };
         let others = ask.nodes.get(usize::from(node))?.stands_in_for.iter().copied();

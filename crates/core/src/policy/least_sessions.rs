@@ -1,8 +1,8 @@
 //! `least-sessions`: the node that would have the fewest sessions per weight with this one; of
 //! equals the longest unchosen, so that an idle cluster is used evenly.
 
-use super::{Ask, Pick, Policy, Weighted, least};
-use crate::node::NodeIndex;
+use super::least::{Key, Keyed};
+use super::{Ask, Basis, Weighted};
 
 /// Fewest sessions per weight.
 #[derive(Clone, Copy, Debug)]
@@ -13,17 +13,15 @@ pub(super) fn sessions_per_weight(one: Weighted<'_>) -> f64 {
     (f64::from(one.node.state.active()) + 1.0) / f64::from(one.weight)
 }
 
-impl Policy for LeastSessions {
-    fn name(&self) -> &'static str {
-        "least-sessions"
-    }
+impl Keyed for LeastSessions {
+    const NAME: &'static str = "least-sessions";
 
-    fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        least(ask, sessions_per_weight).map(Pick::of)
+    fn key(&self, _ask: &Ask<'_>, _basis: &Basis, one: Weighted<'_>) -> (Key, u64) {
+        (Key::load(sessions_per_weight(one), one), 0)
     }
 
     /// Sessions per weight, this one included.
-    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        ask.weighted(node).map(sessions_per_weight)
+    fn value(&self, _ask: &Ask<'_>, _basis: &Basis, one: Weighted<'_>) -> f64 {
+        sessions_per_weight(one)
     }
 }

@@ -8,12 +8,12 @@
 
 use std::time::Duration;
 
+use super::least::{Key, Keyed};
 use super::least_sessions::sessions_per_weight;
-use super::{Ask, Pick, Policy, Weighted, least};
+use super::{Ask, Basis, Weighted};
 use crate::cluster::Node;
 use crate::expression::Expression;
 use crate::moment::Moment;
-use crate::node::NodeIndex;
 
 /// Lowest load rating.
 #[derive(Debug)]
@@ -32,36 +32,49 @@ enum Source {
 #[derive(Clone, Copy)]
 struct Known {
     rating: f64,
-    /// Sessions taken since the rating was made.
+    /// Sessions the rating was made with.
+    sessions: u32,
+    /// Sessions taken since.
     taken: f64,
 }
 
-/// What the rated nodes say about those that are not.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the rated nodes say of those that are not, and of a session.
+#[derive(Clone, Copy, Debug)]
 struct Average {
-    rated: f64,
-    /// Sums over the rated nodes.
-    ratings: f64,
-    magnitudes: f64,
+    rating: f64,
     sessions: f64,
+    /// What one session weighs.
+    per_session: f64,
 }
 
 impl Average {
-    fn add(&mut self, known: Known, sessions: f64) {
-        self.rated += 1.0;
-        self.ratings += known.rating;
-        self.magnitudes += known.rating.abs();
-        self.sessions += (sessions - known.taken).max(0.0) + 1.0;
+    fn over(known: impl Iterator<Item = Known>) -> Option<Average> {
+        let (mut rated, mut ratings, mut magnitudes, mut sessions) = (0.0, 0.0, 0.0, 0.0);
+        for known in known {
+            rated += 1.0;
+            ratings += known.rating;
+            magnitudes += known.rating.abs();
+            sessions += f64::from(known.sessions) + 1.0;
+        }
+        (rated > 0.0).then(|| Average {
+            rating: ratings / rated,
+            sessions: sessions / rated,
+            per_session: magnitudes / sessions,
+        })
     }
 
-    /// What one session weighs.
-    fn per_session(&self) -> f64 {
-        self.magnitudes / self.sessions
+    fn of_unrated(self, sessions: f64) -> f64 {
+        self.rating + (sessions + 1.0 - self.sessions) * self.per_session
     }
 
-    fn of_unrated(&self, sessions: f64) -> f64 {
-        let above_average = sessions + 1.0 - self.sessions / self.rated;
-        self.ratings / self.rated + above_average * self.per_session()
+    fn basis(average: Option<Average>) -> Basis {
+        average.map_or(Basis::default(), |it| Basis::of([it.rating, it.sessions, it.per_session]))
+    }
+
+    /// None is of no sessions: with each rating at least one is counted.
+    fn from_basis(basis: &Basis) -> Option<Average> {
+        let [rating, sessions, per_session] = basis.numbers();
+        (sessions > 0.0).then_some(Average { rating, sessions, per_session })
     }
 }
 
@@ -81,35 +94,27 @@ impl MinimumLoad {
     fn known(&self, node: &Node, now: Moment) -> Option<Known> {
         match &self.source {
             Source::Expression(expression) => {
-                expression.evaluate(node, now).map(|rating| Known { rating, taken: 0.0 })
+                let (rating, sessions) = (expression.evaluate(node, now)?, node.state.active());
+                Some(Known { rating, sessions, taken: 0.0 })
             }
             Source::Published(ttl) => {
                 let rating = node.state.rating().filter(|rating| now.since(rating.at) <= *ttl)?;
                 let taken = node.state.opened().saturating_sub(rating.opened) as f64;
-                Some(Known { rating: rating.value, taken })
+                Some(Known { rating: rating.value, sessions: rating.sessions, taken })
             }
         }
     }
 
-    /// How loaded each node is, per weight.
-    fn load<'a>(&'a self, ask: &Ask<'_>) -> impl Fn(Weighted<'_>) -> f64 + 'a {
-        let now = ask.now;
-        let mut average = Average::default();
-        for Weighted { node, .. } in ask.usable_nodes() {
-            if let Some(known) = self.known(node, now) {
-                average.add(known, f64::from(node.state.active()));
-            }
-        }
-        move |one| {
-            let node = one.node;
-            let rating = match self.known(node, now) {
-                Some(known) if average.rated > 0.0 => known.rating + known.taken * average.per_session(),
-                Some(known) => known.rating,
-                None if average.rated > 0.0 => average.of_unrated(f64::from(node.state.active())),
-                None => return sessions_per_weight(one),
-            };
-            per_weight(rating, one.weight)
-        }
+    /// How loaded the node is, per weight.
+    fn load(&self, ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> f64 {
+        let average = Average::from_basis(basis);
+        let rating = match (self.known(one.node, ask.now), average) {
+            (Some(known), Some(average)) => known.rating + known.taken * average.per_session,
+            (Some(known), None) => known.rating,
+            (None, Some(average)) => average.of_unrated(f64::from(one.node.state.active())),
+            (None, None) => return sessions_per_weight(one),
+        };
+        per_weight(rating, one.weight)
     }
 }
 
@@ -118,17 +123,21 @@ fn per_weight(rating: f64, weight: u16) -> f64 {
     if rating < 0.0 { rating * f64::from(weight) } else { rating / f64::from(weight) }
 }
 
-impl Policy for MinimumLoad {
-    fn name(&self) -> &'static str {
-        "minimum-load"
+impl Keyed for MinimumLoad {
+    const NAME: &'static str = "minimum-load";
+
+    /// The average over every node with a rating, usable or not: what a session weighs does not change
+    /// with who may have the next.
+    fn basis(&self, ask: &Ask<'_>) -> Basis {
+        Average::basis(Average::over(ask.nodes.iter().filter_map(|node| self.known(node, ask.now))))
     }
 
-    fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        least(ask, self.load(ask)).map(Pick::of)
+    fn key(&self, ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> (Key, u64) {
+        (Key::load(self.load(ask, basis, one), one), 0)
     }
 
     /// The load rating per weight, sessions taken since included.
-    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        ask.weighted(node).map(self.load(ask))
+    fn value(&self, ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> f64 {
+        self.load(ask, basis, one)
     }
 }

@@ -7,11 +7,13 @@
 
 mod client_hash;
 mod connection_rate;
+mod least;
 mod least_sessions;
 mod minimum_load;
 mod named;
 mod random;
 mod round_robin;
+mod shares;
 mod traffic_rate;
 mod two_choices;
 
@@ -22,6 +24,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 pub use client_hash::ClientHash;
 pub use connection_rate::ConnectionRate;
+pub use least::Least;
 pub use least_sessions::LeastSessions;
 pub use minimum_load::MinimumLoad;
 pub use named::{Error, NAMES, Settings, named};
@@ -31,7 +34,6 @@ pub use traffic_rate::TrafficRate;
 pub use two_choices::TwoChoices;
 
 use crate::cluster::Node;
-use crate::hash;
 use crate::moment::Moment;
 use crate::node::NodeIndex;
 
@@ -145,13 +147,30 @@ pub struct Pick {
     pub weight: u16,
     /// What the policy saw of the node's shared state; its commit holds only if that still stands.
     pub seen: u64,
+    /// What the nodes were compared by.
+    pub basis: Basis,
 }
 
 impl Pick {
     /// A pick whose commit depends on nothing.
     #[must_use]
-    pub fn of(picked: Weighted<'_>) -> Pick {
-        Pick { node: picked.index, weight: picked.weight, seen: 0 }
+    pub fn of(node: NodeIndex, weight: u16) -> Pick {
+        Pick { node, weight, seen: 0, basis: Basis::default() }
+    }
+}
+
+/// What the values of all nodes rest on besides each one's own state: worked out over the whole
+/// cluster, once for a choice or for many. Which number means what is each policy's own affair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Basis(pub(crate) [u64; 3]);
+
+impl Basis {
+    pub(crate) fn of(numbers: [f64; 3]) -> Basis {
+        Basis(numbers.map(f64::to_bits))
+    }
+
+    pub(crate) fn numbers(&self) -> [f64; 3] {
+        self.0.map(f64::from_bits)
     }
 }
 
@@ -168,23 +187,14 @@ pub trait Policy: Send + Sync + Debug {
         true
     }
 
+    /// What values rest on now: a pick's own basis is as good, and costs nothing.
+    fn basis(&self, _ask: &Ask<'_>) -> Basis {
+        Basis::default()
+    }
+
     /// The number the policy compares for the node, for `explain`; `None` where it compares none.
     /// The lowest wins, unless the policy's documentation says otherwise.
-    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64>;
-}
-
-/// The usable node with the least `load`; of equals the longest unchosen, then the first.
-fn least<'a>(ask: &Ask<'a>, mut load: impl FnMut(Weighted<'_>) -> f64) -> Option<Weighted<'a>> {
-    let mut best: Option<(f64, u64, Weighted<'a>)> = None;
-    for usable in ask.usable_nodes() {
-        // What cannot be compared loses to all that can.
-        let ours = Some(load(usable)).filter(|load| !load.is_nan()).unwrap_or(f64::INFINITY);
-        let chosen = usable.node.state.last_chosen();
-        if best.is_none_or(|(least, longest, _)| ours < least || ours == least && chosen < longest) {
-            best = Some((ours, chosen, usable));
-        }
-    }
-    best.map(|(_, _, usable)| usable)
+    fn value(&self, ask: &Ask<'_>, basis: &Basis, node: NodeIndex) -> Option<f64>;
 }
 
 /// The base-2 logarithm of a weight, looked up: it is asked for at each choice.
@@ -193,22 +203,3 @@ fn log2_weight(weight: u16) -> f64 {
         LazyLock::new(|| std::array::from_fn(|weight| (weight as f64).log2()));
     LOGARITHMS.get(usize::from(weight)).copied().unwrap_or_else(|| f64::from(weight).log2())
 }
-
-/// One of the nodes, with a chance in proportion to its weight, in one pass: each takes the place of
-/// those before it with the chance that it has among them (Chao 1982).
-fn draw<'a>(nodes: impl Iterator<Item = Weighted<'a>>, random: u64) -> Option<Weighted<'a>> {
-    let mut total = 0;
-    let mut drawn = None;
-    for node in nodes {
-        let weight = u64::from(node.weight);
-        total += weight;
-        let own = hash::mix(random.wrapping_add(u64::from(node.index).wrapping_mul(GOLDEN_RATIO)));
-        if hash::below(own, total) < weight {
-            drawn = Some(node);
-        }
-    }
-    drawn
-}
-
-/// 2^64 over the golden ratio, odd: steps of it spread numbers evenly (Knuth, volume 3, 6.4).
-const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{
-    ClientHash, ConnectionRate, LeastSessions, MinimumLoad, Policy, Random, RoundRobin, TrafficRate,
+    ClientHash, ConnectionRate, Least, LeastSessions, MinimumLoad, Policy, Random, RoundRobin, TrafficRate,
     TwoChoices,
 };
 use crate::expression::{self, Expression};
@@ -61,19 +61,19 @@ impl std::error::Error for Error {}
 /// If there is none, or its load expression cannot be parsed.
 pub fn named(word: &str, settings: &Settings<'_>) -> Result<Box<dyn Policy>, Error> {
     Ok(match word {
-        "round-robin" => Box::new(RoundRobin),
+        "round-robin" => Box::new(Least::new(RoundRobin)),
         "random" => Box::new(Random),
-        "connection-rate" => Box::new(ConnectionRate),
-        "traffic-rate" => Box::new(TrafficRate),
+        "connection-rate" => Box::new(Least::new(ConnectionRate)),
+        "traffic-rate" => Box::new(Least::new(TrafficRate)),
         "minimum-load" if settings.load_expression.is_empty() => {
-            Box::new(MinimumLoad::by_published_ratings(settings.rating_ttl))
+            Box::new(Least::new(MinimumLoad::by_published_ratings(settings.rating_ttl)))
         }
         "minimum-load" => {
             let expression = Expression::parse(settings.load_expression).map_err(Error::Expression)?;
-            Box::new(MinimumLoad::by_expression(expression))
+            Box::new(Least::new(MinimumLoad::by_expression(expression)))
         }
         "client-hash" => Box::new(ClientHash::new(hash::key_of(settings.hash_key), settings.nodes)),
-        "least-sessions" => Box::new(LeastSessions),
+        "least-sessions" => Box::new(Least::new(LeastSessions)),
         "two-choices" => Box::new(TwoChoices),
         unknown => return Err(Error::Unknown(unknown.to_owned())),
     })

@@ -1,6 +1,7 @@
 //! `random`: each usable node with a chance in proportion to its weight, whatever was chosen before.
 
-use super::{Ask, Pick, Policy, draw};
+use super::shares::draw;
+use super::{Ask, Basis, Pick, Policy};
 use crate::node::NodeIndex;
 
 /// Weighted random.
@@ -13,11 +14,11 @@ impl Policy for Random {
     }
 
     fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        draw(ask.usable_nodes(), ask.random).map(Pick::of)
+        draw(ask, ask.random).map(|share| share.pick())
     }
 
     /// Random compares nothing.
-    fn value(&self, _ask: &Ask<'_>, _node: NodeIndex) -> Option<f64> {
+    fn value(&self, _ask: &Ask<'_>, _basis: &Basis, _node: NodeIndex) -> Option<f64> {
         None
     }
 }

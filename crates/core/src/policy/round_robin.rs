@@ -16,7 +16,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Ask, ClusterState, MAX_WEIGHT, Pick, Policy};
+use super::least::{Key, Keyed};
+use super::{Ask, Basis, ClusterState, MAX_WEIGHT, Pick, Weighted};
 use crate::node::NodeIndex;
 
 const FRACTION_BITS: u32 = 19;
@@ -108,6 +109,11 @@ impl Clock {
         Clock { time, latest: is_of_time.then_some(latest as NodeIndex) }
     }
 
+    fn from_basis(basis: &Basis) -> Clock {
+        let [time, latest, _] = basis.0;
+        Clock { time, latest: NodeIndex::try_from(latest).ok() }
+    }
+
     fn advance(state: &ClusterState, due: u64, index: NodeIndex) {
         state.virtual_time.fetch_max(due, Relaxed);
         state.latest_turn.store(due << INDEX_BITS | u64::from(index), Relaxed);
@@ -127,22 +133,20 @@ impl Clock {
     }
 }
 
-impl Policy for RoundRobin {
-    fn name(&self) -> &'static str {
-        "round-robin"
+impl Keyed for RoundRobin {
+    const NAME: &'static str = "round-robin";
+
+    /// The clock.
+    fn basis(&self, ask: &Ask<'_>) -> Basis {
+        let Clock { time, latest } = Clock::read(ask.state);
+        Basis([time, latest.map_or(u64::MAX, u64::from), 0])
     }
 
-    fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        let clock = Clock::read(ask.state);
-        let mut earliest: Option<(u64, Pick)> = None;
-        for usable in ask.usable_nodes() {
-            let seen = usable.node.state.turns.load(Relaxed);
-            let due = clock.turn(seen, usable.weight, usable.index).due();
-            if earliest.is_none_or(|(earliest, _)| due < earliest) {
-                earliest = Some((due, Pick { seen, ..Pick::of(usable) }));
-            }
-        }
-        earliest.map(|(_, pick)| pick)
+    /// When the node's next turn is due.
+    fn key(&self, _ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> (Key, u64) {
+        let seen = one.node.state.turns.load(Relaxed);
+        let turn = Clock::from_basis(basis).turn(seen, one.weight, one.index);
+        (Key::exact(turn.due()), seen)
     }
 
     fn commit(&self, ask: &Ask<'_>, pick: Pick) -> bool {
@@ -157,10 +161,9 @@ impl Policy for RoundRobin {
     }
 
     /// Cycles until the node's next turn.
-    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        let clock = Clock::read(ask.state);
-        let asked = ask.weighted(node)?;
-        let turn = clock.turn(asked.node.state.turns.load(Relaxed), asked.weight, node);
-        Some((turn.due() - clock.time) as f64 / CYCLE as f64)
+    fn value(&self, _ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> f64 {
+        let clock = Clock::from_basis(basis);
+        let turn = clock.turn(one.node.state.turns.load(Relaxed), one.weight, one.index);
+        (turn.due() - clock.time) as f64 / CYCLE as f64
     }
 }

@@ -7,10 +7,10 @@
 //! that raises every node by the same factor, so it shifts no shares. A node without traffic yet
 //! borrows the cluster's average.
 
-use super::{Ask, Pick, Policy, Weighted, least, log2_weight};
-use crate::cluster::Node;
+use super::least::{Key, Keyed};
+use super::{Ask, Basis, Weighted, log2_weight};
 use crate::moment::Moment;
-use crate::node::NodeIndex;
+use crate::node::NodeState;
 use crate::rate::log2_of_sum;
 
 /// Lowest rate of bytes.
@@ -29,47 +29,39 @@ fn usual_bytes(ask: &Ask<'_>) -> f64 {
 }
 
 /// The base-2 logarithm of the bytes in the node's window, those that are expected included.
-fn expected_bytes(node: &Node, now: Moment, usual_bytes: impl FnOnce() -> f64) -> f64 {
-    let state = &node.state;
+fn expected_bytes(state: &NodeState, now: Moment, usual_bytes: f64) -> f64 {
     let reported = state.traffic_rate.log2_remaining(now);
     let recent_sessions = state.recent_sessions.log2_remaining(now);
     if recent_sessions < NEGLIGIBLE {
         return reported;
     }
-    let bytes_per_session = if reported.is_finite() {
-        reported - state.connection_rate.log2_remaining(now)
-    } else {
-        usual_bytes()
-    };
+    let bytes_per_session =
+        if reported.is_finite() { reported - state.connection_rate.log2_remaining(now) } else { usual_bytes };
     log2_of_sum(reported, recent_sessions + bytes_per_session)
 }
 
 /// Sessions too few to count, as a base-2 logarithm: what is left of one after seven windows.
 const NEGLIGIBLE: f64 = -10.0;
 
-impl TrafficRate {
-    fn load(ask: &Ask<'_>) -> impl FnMut(Weighted<'_>) -> f64 {
-        let ask = *ask;
-        let mut usual = None;
-        move |one| {
-            let bytes = expected_bytes(one.node, ask.now, || *usual.get_or_insert_with(|| usual_bytes(&ask)));
-            bytes - log2_weight(one.weight)
-        }
-    }
+fn load(ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> f64 {
+    expected_bytes(&one.node.state, ask.now, basis.numbers()[0]) - log2_weight(one.weight)
 }
 
-impl Policy for TrafficRate {
-    fn name(&self) -> &'static str {
-        "traffic-rate"
+impl Keyed for TrafficRate {
+    const NAME: &'static str = "traffic-rate";
+
+    /// The usual bytes of a session, where a node needs to borrow them.
+    fn basis(&self, ask: &Ask<'_>) -> Basis {
+        let borrows = ask.nodes.iter().any(|node| !node.state.traffic_rate.score().is_finite());
+        Basis::of([if borrows { usual_bytes(ask) } else { 0.0 }, 0.0, 0.0])
     }
 
-    fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        least(ask, TrafficRate::load(ask)).map(Pick::of)
+    fn key(&self, ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> (Key, u64) {
+        (Key::load(load(ask, basis, one), one), 0)
     }
 
     /// Bytes in the window per weight, expected ones included.
-    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
-        let asked = ask.weighted(node)?;
-        Some(TrafficRate::load(ask)(asked).exp2())
+    fn value(&self, ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> f64 {
+        load(ask, basis, one).exp2()
     }
 }

@@ -2,7 +2,8 @@
 //! (Mitzenmacher 2001). As even as looking at all of them, nearly, and without a herd: workers that
 //! see the same counts do not all run to the same node.
 
-use super::{Ask, Pick, Policy, Weighted, draw};
+use super::shares::{Share, draw, draw_another};
+use super::{Ask, Basis, Pick, Policy};
 use crate::hash;
 use crate::node::NodeIndex;
 
@@ -10,10 +11,11 @@ use crate::node::NodeIndex;
 #[derive(Clone, Copy, Debug)]
 pub struct TwoChoices;
 
-/// Sessions the node has, in units that are whole for each weight: compared as `a/w_a < b/w_b`.
-fn is_less_loaded(one: Weighted<'_>, other: Weighted<'_>) -> bool {
-    let load =
-        |one: Weighted<'_>, over: Weighted<'_>| u64::from(one.node.state.active()) * u64::from(over.weight);
+/// Compared in units that are whole for each weight: `a/w_a < b/w_b`.
+fn is_less_loaded(ask: &Ask<'_>, one: Share, other: Share) -> bool {
+    let load = |one: Share, over: Share| {
+        u64::from(ask.nodes[usize::from(one.node)].state.active()) * u64::from(over.weight)
+    };
     load(one, other) < load(other, one)
 }
 
@@ -24,14 +26,14 @@ impl Policy for TwoChoices {
 
     /// Of equals the first drawn, so that weights are kept where nothing is loaded.
     fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        let first = draw(ask.usable_nodes(), ask.random)?;
-        let others = ask.usable_nodes().filter(|other| other.index != first.index);
-        let second = draw(others, hash::mix(ask.random ^ 1)).unwrap_or(first);
-        Some(Pick::of(if is_less_loaded(second, first) { second } else { first }))
+        let first = draw(ask, ask.random)?;
+        let second = draw_another(ask, first, hash::mix(ask.random ^ 1));
+        let less_loaded = second.filter(|second| is_less_loaded(ask, *second, first));
+        Some(less_loaded.unwrap_or(first).pick())
     }
 
     /// Sessions per weight.
-    fn value(&self, ask: &Ask<'_>, node: NodeIndex) -> Option<f64> {
+    fn value(&self, ask: &Ask<'_>, _basis: &Basis, node: NodeIndex) -> Option<f64> {
         let asked = ask.weighted(node)?;
         Some(f64::from(asked.node.state.active()) / f64::from(asked.weight))
     }

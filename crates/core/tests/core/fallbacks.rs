@@ -208,7 +208,7 @@ fn the_node_that_is_chosen_has_the_lowest_value() {
             let (client, random) = (model.random.client(), model.random.next());
             let ask = model.ask(client, random);
             let pick = model.policy.pick(&ask).expect("a usable node");
-            let value = |index| model.policy.value(&ask, index).expect("a value");
+            let value = |index| model.policy.value(&ask, &pick.basis, index).expect("a value");
             // Equal up to rounding is lowest, too.
             assert!(value(pick.node) <= value(5 - pick.node) * (1.0 + 1e-9), "{policy}");
             assert!(model.policy.commit(&ask, pick));

@@ -125,7 +125,7 @@ proptest! {
             let model = Model::new(name, &weights, 1);
             let ask = model.ask(Ipv4Addr::LOCALHOST.into(), random);
             for index in 0..=weights.len() {
-                let value = model.policy.value(&ask, index as NodeIndex);
+                let value = model.policy.value(&ask, &model.policy.basis(&ask), index as NodeIndex);
                 let is_known = weights.get(index).is_some_and(|weight| *weight > 0);
                 prop_assert_eq!(value.is_some(), is_known && name != "random", "{} {}", name, index);
             }
