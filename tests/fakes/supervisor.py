@@ -23,6 +23,7 @@ from protobalance.control.answers import (
     UpgradeResult,
     WorkerCounts,
 )
+from protobalance.control.node_setting import NodeSetting
 from protobalance.control.refusal import unknown
 from protobalance.control.report import AttemptReport, CandidateReport, DecisionReport, SessionReport
 from protobalance.control.supervisor import Supervisor
@@ -153,25 +154,16 @@ class FakeSupervisor:
 
         return self._transactions.once(transaction, ("apply", text), carry_out)
 
-    def set_node(
-        self,
-        cluster: str,
-        node: str,
-        admin_state: str | None,
-        weight: int | None,
-        *,
-        clear: bool,
-        transaction: str | None,
-    ) -> NodeChange:
-        request = ("set_node", cluster, node, admin_state, weight, clear)
+    def set_node(self, cluster: str, node: str, wanted: NodeSetting, transaction: str | None) -> NodeChange:
+        request = ("set_node", cluster, node, wanted)
         self._asked(*request)
         if (cluster, node) != ("web", "a"):
             raise unknown("node", f"{cluster}/{node}", ["web/a"])
 
         def carry_out() -> NodeChange:
             self.changes += 1
-            state = admin_state or "available"
-            return NodeChange(3 + self.changes, cluster, node, state, "available", weight or 1, 1, [], [])
+            state, weight = wanted.admin_state or "available", wanted.weight or 1
+            return NodeChange(3 + self.changes, cluster, node, state, "available", weight, 1, [], [])
 
         return self._transactions.once(transaction, request, carry_out)
 

@@ -30,6 +30,7 @@ from protobalance.control.answers import (
     SessionList,
     Status,
 )
+from protobalance.control.node_setting import NodeSetting
 from protobalance.control.operator_log import OperatorLog, to_logging
 from protobalance.control.refusal import Refused, unknown
 from protobalance.control.running import Surroundings
@@ -119,7 +120,8 @@ class Balancer:
         cluster, slash, name = node.partition("/")
         if not slash:
             raise Refused("invalid", f"{node!r} is no node", "node", "write it as CLUSTER/NODE")
-        return self._supervisor.set_node(cluster, name, admin_state, weight, clear, by="program")
+        wanted = NodeSetting(admin_state, weight, clear)
+        return self._supervisor.set_node(cluster, name, wanted, by="program")
 
     def redirect(self, listener: str, cluster: str | None) -> RedirectChange:
         """Let a listener feed another cluster; `None`: the configuration's again."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
 
-from protobalance.config.model import AdminState, Cluster, Config, Listener, Node
+from protobalance.config.model import Cluster, Config, Listener, Node
 from protobalance.control.answers import OverrideNote
 from protobalance.control.in_force import InForce
+from protobalance.control.node_setting import NodeSetting
 from protobalance.control.overrides import Override, reconcile
-from protobalance.control.refusal import Refused, unknown
-
-HIGHEST_WEIGHT = 256  # as in the file
+from protobalance.control.refusal import unknown
 
 # What a running engine cannot change.
 _AT_START: tuple[tuple[str, str], ...] = (
@@ -31,31 +29,23 @@ def with_config(before: InForce, config: Config, source: str) -> tuple[InForce, 
     return InForce(config, source, standing), notes
 
 
-def with_node(  # noqa: PLR0913 - what a node may be set to, and who asks when
-    before: InForce,
-    cluster_name: str,
-    node_name: str,
-    *,
-    admin_state: str | None,
-    weight: int | None,
-    clear: bool,
-    at: float,
-    by: str,
+def with_node(
+    before: InForce, cluster_name: str, node_name: str, wanted: NodeSetting, *, at: float, by: str
 ) -> InForce:
     """A node's admin state or weight set at run time, or what was set taken back."""
     cluster, node = find_node(before.config, cluster_name, node_name)
     subject = f"{cluster.name}/{node.name}"
-    _check_values(subject, admin_state, weight, clear=clear)
+    wanted.check(subject)
     overrides = before.overrides
-    if clear:
+    if wanted.clear:
         overrides = overrides.without("admin_state", subject).without("weight", subject)
-    if admin_state is not None:
+    if wanted.admin_state is not None:
         overrides = overrides.with_override(
-            Override("admin_state", subject, admin_state, node.admin_state, at, by)
+            Override("admin_state", subject, wanted.admin_state, node.admin_state, at, by)
         )
-    if weight is not None:
+    if wanted.weight is not None:
         overrides = overrides.with_override(
-            Override("weight", subject, str(weight), str(node.weight), at, by)
+            Override("weight", subject, str(wanted.weight), str(node.weight), at, by)
         )
     return replace(before, overrides=overrides)
 
@@ -96,22 +86,6 @@ def find_listener(config: Config, name: str) -> Listener:
 def warnings(started_with: Config, after: InForce) -> list[str]:
     """What an operator should know before or after the change, without it being refused."""
     return [*_needs_restart(started_with, after.config), *_without_nodes(after)]
-
-
-def _check_values(subject: str, admin_state: str | None, weight: int | None, *, clear: bool) -> None:
-    where = f"node {subject}"
-    if clear == (admin_state is not None or weight is not None):
-        raise Refused(
-            "invalid",
-            "nothing to set" if not clear else "both to set and to clear",
-            where,
-            "give a state, a weight, or clear alone",
-        )
-    states = get_args(AdminState)
-    if admin_state is not None and admin_state not in states:
-        raise Refused("invalid", f"{admin_state!r} is no admin state", where, f"use {', '.join(states)}")
-    if weight is not None and not 0 <= weight <= HIGHEST_WEIGHT:
-        raise Refused("invalid", f"weight {weight} is out of range", where, f"use 0 to {HIGHEST_WEIGHT}")
 
 
 def _needs_restart(started_with: Config, config: Config) -> list[str]:

@@ -7,7 +7,6 @@ event loop: what goes on by itself is `background`'s. Every method may be called
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import protobalance
 from protobalance import config as configuration
 from protobalance.config import Config, ConfigError
 from protobalance.config.advice import advise
@@ -37,12 +35,13 @@ from protobalance.control.chronicle import Subscriber
 from protobalance.control.counted import plural
 from protobalance.control.impact import impact
 from protobalance.control.in_force import InForce
+from protobalance.control.node_setting import NodeSetting
 from protobalance.control.overrides import Overrides
 from protobalance.control.preview import preview
 from protobalance.control.refusal import Refused
 from protobalance.control.running import Running, Surroundings
 from protobalance.control.transactions import Transactions
-from protobalance.keeper.messages import Declined
+from protobalance.control.upgrading import hand_over
 
 
 class Supervisor:
@@ -229,13 +228,11 @@ class Supervisor:
                 summary = f"{plural(len(renewed), 'file')} read anew"
                 self._tell("apply", "certificates", summary, by="files", transaction=None, details=lines)
 
-    def set_node(  # noqa: PLR0913 - what a node may be set to, and who asks
+    def set_node(
         self,
         cluster: str,
         node: str,
-        admin_state: str | None = None,
-        weight: int | None = None,
-        clear: bool = False,  # noqa: FBT001, FBT002 - by name at every call
+        wanted: NodeSetting,
         transaction: str | None = None,
         *,
         by: str = "api",
@@ -244,16 +241,8 @@ class Supervisor:
 
         def carry_out() -> NodeChange:
             running = self.running
-            after = changes.with_node(
-                running.in_force,
-                cluster,
-                node,
-                admin_state=admin_state,
-                weight=weight,
-                clear=clear,
-                at=self._surroundings.clock(),
-                by=by,
-            )
+            at = self._surroundings.clock()
+            after = changes.with_node(running.in_force, cluster, node, wanted, at=at, by=by)
             touched = impact(running.in_force, after, running.engine.snapshot())
             changed, warnings = self._overridden(running, after)
             in_cluster, of_node = changes.find_node(after.config, cluster, node)
@@ -271,15 +260,16 @@ class Supervisor:
             )
             if not changed:
                 return change
-            summary = f"{change.admin_state}, weight {change.weight}{' as in the file' if clear else ''}"
+            summary = (
+                f"{change.admin_state}, weight {change.weight}{' as in the file' if wanted.clear else ''}"
+            )
             lines = [each.sentence for each in touched]
             subject = f"{cluster}/{node}"
             self._tell("node", subject, summary, by=by, transaction=transaction, details=lines)
             return change
 
         with self._changing:
-            request = ("node", cluster, node, admin_state, weight, clear)
-            return self._transactions.once(transaction, request, carry_out)
+            return self._transactions.once(transaction, ("node", cluster, node, wanted), carry_out)
 
     def redirect(
         self, listener: str, cluster: str | None, transaction: str | None = None, *, by: str = "api"
@@ -308,28 +298,10 @@ class Supervisor:
     def upgrade(
         self, grace: float | None = None, transaction: str | None = None, *, by: str = "api"
     ) -> UpgradeResult:
-        """Let the program as it now is on disk take over; sessions stay here, for `grace` seconds at most.
-
-        Raises `Refused` if it would not start, or did not: then nothing has changed.
-        """
+        """Let the program as it now is on disk take over; see `hand_over`."""
 
         def carry_out() -> UpgradeResult:
-            running, backing = self.running, self._surroundings.bequest.backing
-            running.refuse_while_draining()
-            outcome = backing.upgrade(grace, by, transaction or "")
-            if isinstance(outcome, Declined):
-                details = tuple(outcome.reason.splitlines())
-                running.chronicle.record("upgrade-failed", "", "not upgraded", by=by, details=details)
-                raise Refused("conflict", f"not upgraded, nothing has changed: {outcome.reason}", "", "")
-            running.supersede()
-            return UpgradeResult(
-                version_before=protobalance.__version__,
-                version=outcome.version,
-                balancer_pid_before=os.getpid(),
-                balancer_pid=outcome.pid,
-                sessions=running.engine.snapshot().active,
-                grace=grace,
-            )
+            return hand_over(self.running, grace, transaction, by)
 
         with self._changing:
             return self._transactions.once(transaction, ("upgrade", grace), carry_out)

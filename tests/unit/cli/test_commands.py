@@ -30,6 +30,7 @@ from protobalance.api.operations import (
 from protobalance.cli import main, parser
 from protobalance.cli.client import Client
 from protobalance.control.answers import CheckResult
+from protobalance.control.node_setting import NodeSetting
 
 ASKING: list[tuple[list[str], AnyOperation]] = [
     (["status"], status.OPERATION),
@@ -150,17 +151,17 @@ def test_a_page_says_it_in_words(
 
 
 @pytest.mark.parametrize(
-    ("words", "call"),
+    ("words", "wanted"),
     [
-        (["web/a", "offline"], ("set_node", "web", "a", "offline", None, False)),
-        (["web/a", "weight=0"], ("set_node", "web", "a", None, 0, False)),
-        (["web/a", "weight=256", "available"], ("set_node", "web", "a", "available", 256, False)),
-        (["web/a", "--clear"], ("set_node", "web", "a", None, None, True)),
+        (["web/a", "offline"], NodeSetting("offline")),
+        (["web/a", "weight=0"], NodeSetting(weight=0)),
+        (["web/a", "weight=256", "available"], NodeSetting("available", 256)),
+        (["web/a", "--clear"], NodeSetting(clear=True)),
     ],
 )
-def test_node_set_asks_for_what_was_said(rig: Rig, words: list[str], call: tuple[object, ...]) -> None:
+def test_node_set_asks_for_what_was_said(rig: Rig, words: list[str], wanted: NodeSetting) -> None:
     assert main(["node", "set", *words, "--socket", str(rig.path)]) == 0
-    assert rig.supervisor.calls == [call]
+    assert rig.supervisor.calls == [("set_node", "web", "a", wanted)]
 
 
 @pytest.mark.parametrize(

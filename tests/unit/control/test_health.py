@@ -12,6 +12,7 @@ import pytest
 from protobalance.config.model import Check
 from protobalance.control import health
 from protobalance.control.background import check_round
+from protobalance.control.node_setting import NodeSetting
 from unit.control.conftest import FILE, World
 
 
@@ -78,6 +79,6 @@ def test_every_node_but_the_offline_and_unresolved_is_checked(
         for name, address in [("c", "10.0.0.3"), ("d", "10.0.0.4"), ("e", "e.internal")]
     )
     supervisor = world.supervisor(FILE + more)
-    supervisor.set_node("web", "b", "offline")
+    supervisor.set_node("web", "b", NodeSetting("offline"))
     asyncio.run(check_round(supervisor.running, "web", Check(timeout=2.0)))
     assert world.engine.checks == [("web", "a", ""), ("web", "c", "refused")]

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from protobalance.control.node_setting import NodeSetting
 from protobalance.control.overrides import FILE_NAME, Override, Overrides, OverridesFile
 from unit.control.conftest import World
 
 
 def test_overrides_survive_a_restart(world: World) -> None:
     first = world.supervisor()
-    first.set_node("web", "a", "draining", weight=9)
+    first.set_node("web", "a", NodeSetting("draining", weight=9))
     first.redirect("web", "green")
     first.stop()
     second = world.supervisor()
@@ -26,7 +27,7 @@ def test_overrides_survive_a_restart(world: World) -> None:
 
 def test_a_newer_file_wins_and_says_so(world: World) -> None:
     supervisor = world.supervisor()
-    supervisor.set_node("web", "b", weight=9)
+    supervisor.set_node("web", "b", NodeSetting(weight=9))
     world.rewrite(("weight = 2", "weight = 5"))
     planned = supervisor.plan().overrides
     assert [note.outcome for note in planned] == ["superseded"]
@@ -38,7 +39,7 @@ def test_a_newer_file_wins_and_says_so(world: World) -> None:
 
 def test_a_file_edited_while_stopped_wins_too(world: World) -> None:
     first = world.supervisor()
-    first.set_node("web", "b", weight=9)
+    first.set_node("web", "b", NodeSetting(weight=9))
     first.stop()
     newer = world.path.read_text().replace("weight = 2", "weight = 5").split("\n", 2)[2]
     world.supervisor(newer)
@@ -51,7 +52,7 @@ def test_a_file_edited_while_stopped_wins_too(world: World) -> None:
 
 def test_an_unrelated_change_of_the_file_leaves_an_override(world: World) -> None:
     supervisor = world.supervisor()
-    supervisor.set_node("web", "a", "draining")
+    supervisor.set_node("web", "a", NodeSetting("draining"))
     world.rewrite(("weight = 2", "weight = 5"))
     assert [note.outcome for note in supervisor.apply().overrides] == ["kept"]
     assert world.engine.node("web/a")["admin_state"] == "draining"
@@ -66,7 +67,7 @@ def test_an_unrelated_change_of_the_file_leaves_an_override(world: World) -> Non
 )
 def test_an_override_without_meaning_ends_with_a_line(world: World, old: str, new: str, outcome: str) -> None:
     supervisor = world.supervisor()
-    supervisor.set_node("web", "b", weight=9)
+    supervisor.set_node("web", "b", NodeSetting(weight=9))
     world.rewrite((old, new))
     assert [note.outcome for note in supervisor.apply().overrides] == [outcome]
     assert supervisor.plan().overrides == []
@@ -83,8 +84,8 @@ def test_a_redirect_to_a_cluster_that_left_goes_home(world: World) -> None:
 
 def test_the_files_own_value_is_no_override(world: World) -> None:
     supervisor = world.supervisor()
-    supervisor.set_node("web", "a", "draining")
-    supervisor.set_node("web", "a", "available")
+    supervisor.set_node("web", "a", NodeSetting("draining"))
+    supervisor.set_node("web", "a", NodeSetting("available"))
     assert supervisor.plan().overrides == []
 
 
@@ -128,6 +129,6 @@ def test_what_cannot_be_kept_takes_effect_and_says_so(world: World) -> None:
         path.unlink()
     world.state.rmdir()
     world.state.write_text("")
-    change = supervisor.set_node("web", "a", "draining")
+    change = supervisor.set_node("web", "a", NodeSetting("draining"))
     assert world.engine.node("web/a")["admin_state"] == "draining"
     assert any("lost at the next start" in warning for warning in change.warnings)

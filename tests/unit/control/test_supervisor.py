@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protobalance.config import ConfigError
+from protobalance.control.node_setting import NodeSetting
 from protobalance.control.refusal import Refused
 from protobalance.control.report import (
     DecisionReport,
@@ -99,8 +100,8 @@ def test_what_needs_a_restart_is_said(world: World) -> None:
 
 def test_a_transaction_happens_once(world: World) -> None:
     supervisor = world.supervisor()
-    first = supervisor.set_node("web", "a", "draining", transaction="t1")
-    again = supervisor.set_node("web", "a", "draining", transaction="t1")
+    first = supervisor.set_node("web", "a", NodeSetting("draining"), transaction="t1")
+    again = supervisor.set_node("web", "a", NodeSetting("draining"), transaction="t1")
     assert (first.replayed, again.replayed) == (False, True)
     assert again.generation == first.generation
     assert len(world.engine.plans) == 2
@@ -108,9 +109,9 @@ def test_a_transaction_happens_once(world: World) -> None:
 
 def test_one_transaction_id_for_two_requests_is_refused(world: World) -> None:
     supervisor = world.supervisor()
-    supervisor.set_node("web", "a", "draining", transaction="t1")
+    supervisor.set_node("web", "a", NodeSetting("draining"), transaction="t1")
     with pytest.raises(Refused) as refused:
-        supervisor.set_node("web", "b", "draining", transaction="t1")
+        supervisor.set_node("web", "b", NodeSetting("draining"), transaction="t1")
     assert refused.value.kind == "conflict"
     assert world.engine.node("web/b")["admin_state"] == "available"
 
@@ -130,7 +131,7 @@ def test_a_refused_transaction_may_be_asked_again(world: World) -> None:
 def test_a_wrong_name_is_refused_with_the_nearest(world: World, cluster: str, node: str, near: str) -> None:
     supervisor = world.supervisor()
     with pytest.raises(Refused) as refused:
-        supervisor.set_node(cluster, node, "draining")
+        supervisor.set_node(cluster, node, NodeSetting("draining"))
     assert refused.value.kind == "unknown"
     assert near in refused.value.remedy
 
@@ -139,7 +140,7 @@ def test_a_wrong_name_is_refused_with_the_nearest(world: World, cluster: str, no
 def test_a_wrong_value_is_refused(world: World, values: dict[str, object]) -> None:
     supervisor = world.supervisor()
     with pytest.raises(Refused) as refused:
-        supervisor.set_node("web", "a", **values)  # type: ignore[arg-type]  # wrong on purpose
+        supervisor.set_node("web", "a", NodeSetting(**values))  # type: ignore[arg-type]  # wrong on purpose
     assert refused.value.kind == "invalid"
     assert len(world.engine.plans) == 1
 
@@ -147,27 +148,27 @@ def test_a_wrong_value_is_refused(world: World, values: dict[str, object]) -> No
 def test_setting_and_clearing_stands_beside_the_file(world: World) -> None:
     supervisor = world.supervisor()
     world.engine.active = {"web/a": 2}
-    change = supervisor.set_node("web", "a", "offline", weight=7)
+    change = supervisor.set_node("web", "a", NodeSetting("offline", weight=7))
     assert (change.admin_state, change.file_admin_state) == ("offline", "available")
     assert [each.ended for each in change.impact] == [2]
     node = supervisor.status().clusters[0].nodes[0]
     assert (node.weight, node.file_weight) == (7, 1)
-    cleared = supervisor.set_node("web", "a", clear=True)
+    cleared = supervisor.set_node("web", "a", NodeSetting(clear=True))
     assert (cleared.admin_state, cleared.weight) == ("available", 1)
 
 
 def test_taking_back_what_was_never_set_changes_nothing(world: World) -> None:
     supervisor = world.supervisor()
-    kept = supervisor.set_node("web", "a", "draining").generation
+    kept = supervisor.set_node("web", "a", NodeSetting("draining")).generation
     told = len(supervisor.history())
     for change in (
-        supervisor.set_node("web", "b", clear=True),
-        supervisor.set_node("web", "b", "available"),
+        supervisor.set_node("web", "b", NodeSetting(clear=True)),
+        supervisor.set_node("web", "b", NodeSetting("available")),
         supervisor.redirect("web", None),
     ):
         assert (change.changed, change.generation) == (False, kept)
     assert len(supervisor.history()) == told
-    assert supervisor.set_node("web", "a", clear=True).changed
+    assert supervisor.set_node("web", "a", NodeSetting(clear=True)).changed
 
 
 def test_redirect_and_back(world: World) -> None:
@@ -251,7 +252,7 @@ def test_nothing_is_applied_while_draining(world: World) -> None:
     assert supervisor.drain() == 0
     assert world.engine.calls == ["drain"]
     with pytest.raises(Refused, match="draining"):
-        supervisor.set_node("web", "a", "offline")
+        supervisor.set_node("web", "a", NodeSetting("offline"))
     supervisor.running.addresses_changed(["a.internal"])
     assert len(world.engine.plans) == 1
     assert supervisor.status().draining

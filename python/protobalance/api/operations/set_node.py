@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from protobalance.api.operation import Operation, Order
 from protobalance.config.model import AdminState
 from protobalance.control.answers import NodeChange
+from protobalance.control.node_setting import NodeSetting
 
 if TYPE_CHECKING:
     from protobalance.control.supervisor import Supervisor
@@ -23,14 +24,8 @@ class SetNodeOrder(Order, frozen=True):
 
 
 def _handle(supervisor: Supervisor, order: SetNodeOrder) -> NodeChange:
-    return supervisor.set_node(
-        order.cluster,
-        order.node,
-        order.admin_state,
-        order.weight,
-        clear=order.clear,
-        transaction=order.transaction,
-    )
+    wanted = NodeSetting(order.admin_state, order.weight, order.clear)
+    return supervisor.set_node(order.cluster, order.node, wanted, order.transaction)
 
 
 OPERATION = Operation(
