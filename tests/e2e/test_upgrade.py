@@ -115,6 +115,29 @@ def test_a_version_that_would_not_start_changes_nothing(
             assert upgraded(command).version == "2.1"
 
 
+def test_a_version_that_keeps_otherwise_is_found_out_in_its_rehearsal(
+    tmp_path: Path, server: socket.socket
+) -> None:
+    """Its keeper could not read what this one knows: so nothing is given up, and it is said what to do."""
+    with (
+        released(wish({"n": server.getsockname()}), tmp_path) as (command, release),
+        session(command.address(), server) as (client, node),
+    ):
+        before = command.status()
+        release.becomes("2.0", "import protobalance.keeper.upgrade; protobalance.keeper.upgrade.FORM = 77")
+        with pytest.raises(AssertionError, match=r"form 77, not \d+\): stop that one, and start this one"):
+            command.ask("upgrade")
+        after = command.status()
+        assert (after.pid, after.balancer_pid) == (before.pid, before.balancer_pid)
+        exchange(client, node)
+        # The keeper is well: it starts a balancer that dies again.
+        os.kill(after.balancer_pid, SIGKILL)
+        with session(command.address(), server) as (another, its_node):
+            exchange(another, its_node)
+        release.becomes("2.1")
+        assert upgraded(command).version == "2.1"
+
+
 def test_a_successor_that_dies_leaves_the_balancer_before_it_as_it_was(
     tmp_path: Path, server: socket.socket
 ) -> None:

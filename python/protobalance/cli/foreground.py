@@ -23,7 +23,7 @@ from protobalance.control.operator_log import OperatorLog, to_stream
 from protobalance.control.outside_text import one_line
 from protobalance.control.running import Surroundings
 from protobalance.control.systemd import Notifier, take_listen_fds
-from protobalance.keeper import ALONE, Backing
+from protobalance.keeper import ALONE, Backing, upgrade
 from protobalance.keeper.keeper import keep
 
 
@@ -60,6 +60,8 @@ def serve_kept(origin: Path, socket: Path | None, workers: int) -> int:
 
 def rehearse(origin: Path) -> int:
     """Whether this program would start with the file; nothing is started."""
+    if reason := upgrade.unfit():
+        raise CommandFailed(reason)
     load_engine()
     _load_admin(ALONE)
     try:

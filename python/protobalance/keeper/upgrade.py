@@ -22,6 +22,7 @@ from protobalance.keeper.estate import Estate
 from protobalance.keeper.messages import Channel, Order, Process, Request, Upgrade
 
 VARIABLE = "PROTOBALANCE_KEEPER"  # the descriptor of a `State`, for the program that we become
+FORM_OF_KEEPER = "PROTOBALANCE_KEEPER_FORM"  # for a rehearsal
 REHEARSE = "--rehearse"
 PATIENCE = 60.0  # seconds for a rehearsal, and for a successor to be ready
 TOLD = 2000  # characters of what a rehearsal said that are passed on
@@ -68,6 +69,8 @@ class State(msgspec.Struct, frozen=True):
         return [*of_children, *self.estate.values()]
 
 
+# What two programs must agree in for one to take over from the other: `State`, and the messages between a
+# keeper and a balancer that it did not start. Another number for every change of either.
 FORM = 1
 
 
@@ -100,7 +103,11 @@ class Rehearsal:
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `outcome`
         try:
             self._process = subprocess.Popen(
-                [*words, REHEARSE], stdin=subprocess.DEVNULL, stdout=self._said, stderr=subprocess.STDOUT
+                [*words, REHEARSE],
+                stdin=subprocess.DEVNULL,
+                stdout=self._said,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {FORM_OF_KEEPER: str(FORM)},
             )
         except OSError:
             self._said.close()
@@ -123,6 +130,17 @@ class Rehearsal:
         self._process.kill()
         self._process.wait()
         self._said.close()
+
+
+def unfit() -> str:
+    """In a rehearsal: why this program cannot take over from the one whose keeper asks; empty if it can."""
+    form = os.environ.get(FORM_OF_KEEPER, str(FORM))
+    if form == str(FORM):
+        return ""
+    return (
+        f"it cannot take over from the version that runs (what keepers know is of form {FORM}, not {form}): "
+        "stop that one, and start this one; sessions that are open then end"
+    )
 
 
 def execute(words: list[str], state: State) -> None:
@@ -151,10 +169,8 @@ def resumed() -> State | None:
     with open(int(number), "rb") as memory:  # noqa: PTH123 - a descriptor, not a path
         memory.seek(0)
         state = msgspec.json.decode(memory.read(), type=State)
-    if state.form != FORM:
-        raise RuntimeError(
-            f"this version cannot take over from the one that ran: form {state.form}, not {FORM}"
-        )
+    if state.form != FORM:  # its rehearsal would have said so
+        raise RuntimeError(f"{state.form} is not the form of what this version's keeper knows, {FORM}")
     _inheritable(state.numbers(), inheritable=False)
     return state
 
