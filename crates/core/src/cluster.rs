@@ -127,10 +127,4 @@ impl Cluster {
     pub fn index_of_state(&self, state: &Arc<NodeState>) -> Option<NodeIndex> {
         self.nodes.iter().position(|node| Arc::ptr_eq(&node.state, state)).map(|index| index as NodeIndex)
     }
-
-    /// The node's place in the list, by name.
-    #[must_use]
-    pub fn index_of(&self, name: &str) -> Option<NodeIndex> {
-        self.nodes.iter().position(|node| node.state.name() == name).map(|index| index as NodeIndex)
-    }
 }

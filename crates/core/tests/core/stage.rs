@@ -61,8 +61,8 @@ impl Stage {
     }
 
     pub(crate) fn node(&self, name: &str) -> &NodeState {
-        let index = self.cluster.index_of(name).expect("a node of the stage");
-        &self.cluster.nodes[usize::from(index)].state
+        let mut states = self.cluster.nodes.iter().map(|node| &node.state);
+        states.find(|state| state.name() == name).expect("a node of the stage")
     }
 
     pub(crate) fn at(&self) -> Circumstances {

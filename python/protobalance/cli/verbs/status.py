@@ -75,10 +75,6 @@ def _page(raw: bytes) -> list[str]:
     return page(msgspec.json.decode(raw, type=status.OPERATION.output), terminal.ink())
 
 
-def _redraw(raw: bytes) -> None:
-    terminal.redraw(_page(raw))
-
-
 def _lines(away: CommandFailed) -> list[str]:
     return [*map(harmless, str(away).splitlines()), "waiting for it; Ctrl-C ends this"]
 
