@@ -7,12 +7,13 @@ ENGINE := $(VENV)/.engine-release
 LOAD := target/release/pbload
 COST := target/release/pbcost
 
-.PHONY: help demo test proof conformance fuzz build lint fmt wheel peers lock clean
+.PHONY: help demo test proof conformance bench fuzz build lint fmt wheel peers lock clean
 
 help:
 	@echo 'make demo         build, then show a balancer at work'
 	@echo 'make test         build, install what tests need, run every test'
 	@echo 'make conformance  what holds under faults, here and with other balancers: docs/conformance.md'
+	@echo 'make bench        how fast and how light, here and with other balancers; QUICK=1, ARGS=…: docs/performance.md'
 	@echo 'make proof        the long runs behind the claims; ONLY=name for one'
 	@echo 'make fuzz         look for inputs that break a parser (TIME=600 each; LAW=tls_hello)'
 	@echo 'make build        a release build as $(BIN)/protobalance'
@@ -72,6 +73,11 @@ conformance: build $(ENVOY)
 	tests/install-peers balancers
 	ENVOY=$(CURDIR)/$(ENVOY) PYTHONPATH=tests $(BIN)/python -m conformance \
 		--only '$(ONLY)' --systems '$(SYSTEMS)' --runs $(or $(RUNS),3)
+
+# The same loads for us and for the balancers named, in rounds; ARGS= are those of bench/run.py.
+bench: build $(LOAD) $(ENVOY)
+	tests/install-peers balancers
+	bench/run.py $(if $(QUICK),--quick) $(ARGS)
 
 $(ENVOY):
 	$(PYTHON) -m venv .make/envoy

@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import json
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,12 @@ def program() -> str:
 class Run:
     """A run of the tool: it prints lines, and hears lines until its input is closed."""
 
-    def __init__(self, subcommand: str, options: dict[str, object]) -> None:
+    def __init__(self, subcommand: str, options: dict[str, object], under: Sequence[str] = ()) -> None:
         words = [
             word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))
         ]
         self.child = subprocess.Popen(
-            [program(), subcommand, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*under, program(), subcommand, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     @property
@@ -71,15 +71,20 @@ class Run:
 
 
 @contextmanager
-def started(subcommand: str, **options: object) -> Iterator[Run]:
-    """A run that is over when the `with` is."""
-    run = Run(subcommand, options)
+def started_under(command: Sequence[str], subcommand: str, /, **options: object) -> Iterator[Run]:
+    """A run that is over when the `with` is, run by the command, such as `taskset`."""
+    run = Run(subcommand, options, command)
     try:
         yield run
     finally:
         # Its own `with` waits for it and closes both pipes.
         with run.child:
             run.child.kill()
+
+
+def started(subcommand: str, /, **options: object) -> AbstractContextManager[Run]:
+    """A run that is over when the `with` is."""
+    return started_under((), subcommand, **options)
 
 
 @contextmanager

@@ -7,6 +7,7 @@
 //!
 //! * [`node`]: listeners that answer, or fail in each of the ways nodes fail.
 //! * [`connect`]: N conversations, P at a time; [`churn`]: the same until told to stop, with marks.
+//! * [`serve`] and [`rate`]: for measurements, so lean that the balancer is what is measured.
 //! * [`hold`]: many sessions at once, some talking, some idle; [`bulk`]: readers that do not read.
 //!
 //! Results are one JSON object on standard output; the exit code is 1 if a client met an error.
@@ -16,16 +17,21 @@
 mod answer;
 mod arguments;
 mod bulk;
+mod caller;
 mod churn;
 mod connect;
 mod control;
 mod crowd;
 mod echo;
 mod events;
+mod exchange;
+mod histogram;
 mod hold;
 mod link;
 mod node;
 mod pattern;
+mod rate;
+mod serve;
 mod served;
 mod sockets;
 mod tally;
@@ -48,7 +54,11 @@ usage: pbload SUBCOMMAND --option value …
   churn    as connect without --connections; each line on standard input is a mark, its end stops
   hold     --target ADDRESS --connections N [--idle HALF] [--bytes 64] [--rounds 0] [--timeout-s 60]
   bulk     --target ADDRESS --connections N --bytes EACH_WAY [--read-size 65536] [--timeout-s 120]
-           [--socket-buffer BYTES] (how much the kernel may hold at this end; by default as much as it likes)";
+           [--socket-buffer BYTES] (how much the kernel may hold at this end; by default as much as it likes)
+For measurements, lean: requests and answers of so many bytes, both ends told the same
+  serve    [--bind 127.0.0.1:0] [--count 1] [--request 100] [--answer 100] [--each EXCHANGES, then close]
+  rate     --target ADDRESS [--ports 1] [--parallel 1] [--request 100] [--answer 100] [--each EXCHANGES]
+           [--depth 1] [--warm-up-ms 300] [--duration-ms 1000] [--patience-ms 5000]";
 
 /// What a subcommand returns: whether every client was served without an error.
 type Outcome = Result<bool, Box<dyn Error>>;
@@ -71,6 +81,8 @@ fn main() -> ExitCode {
         "churn" => churn::run,
         "hold" => hold::run,
         "bulk" => bulk::run,
+        "serve" => serve::run,
+        "rate" => rate::run,
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -62,6 +62,11 @@ pub(crate) fn limit_buffers(socket: impl AsFd, bytes: usize) -> Result<(), Errno
     sockopt::set_socket_send_buffer_size(&socket, bytes)
 }
 
+/// Small writes are not held back. A listener's connections inherit it.
+pub(crate) fn speak_at_once(socket: impl AsFd) -> Result<(), Errno> {
+    sockopt::set_tcp_nodelay(&socket, true)
+}
+
 /// Closes with a reset.
 pub(crate) fn reset(socket: OwnedFd) {
     // A socket that refuses the option is closed without a reset; tests that wanted one will say so.

@@ -1,0 +1,205 @@
+//! `pbload rate`: so many clients that exchange without a pause for a while, and how often and how fast that
+//! went. A client whose connection is over opens the next at once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::arguments::Arguments;
+use crate::caller::{Caller, Moved, Turn};
+use crate::events::Events;
+use crate::exchange::{Payload, Shape};
+use crate::histogram::Histogram;
+use crate::served::Next;
+
+/// More errors than this end the run: it has failed anyway.
+const ERRORS: u64 = 100;
+
+struct Rate {
+    shape: Shape,
+    target: SocketAddr,
+    ports: u64,
+    depth: u64,
+    payload: Payload,
+    callers: Vec<Option<Caller>>,
+    again: VecDeque<usize>,
+    opened: u64,
+    stopping: bool,
+    /// Of the measured time, and of the whole run.
+    measured: Counts,
+    whole: Counts,
+    durations: Histogram,
+    errors: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    exchanges: u64,
+    bytes: u64,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(mut arguments: Arguments) -> Outcome {
+    let shape = Shape::parse(&mut arguments)?;
+    let parallel: usize = arguments.get("parallel", 1)?;
+    let warm_up = Duration::from_millis(arguments.get("warm-up-ms", 300)?);
+    let duration = Duration::from_millis(arguments.get("duration-ms", 1000)?);
+    let patience = Duration::from_millis(arguments.get("patience-ms", 5000)?);
+    let mut rate = Rate {
+        shape,
+        target: arguments.need("target")?,
+        ports: arguments.get("ports", 1)?,
+        depth: arguments.get("depth", 1)?,
+        payload: Payload::new(),
+        callers: (0..parallel).map(|_| None).collect(),
+        again: VecDeque::new(),
+        opened: 0,
+        stopping: false,
+        measured: Counts::default(),
+        whole: Counts::default(),
+        durations: Histogram::new(),
+        errors: BTreeMap::new(),
+    };
+    arguments.finish()?;
+
+    let mut events = Events::new()?;
+    let begun = Instant::now();
+    for number in 0..parallel {
+        rate.open(number, &events)?;
+    }
+    rate.work(&mut events, begun + warm_up)?;
+    let before = rate.whole;
+    rate.durations = Histogram::new();
+    let started = Instant::now();
+    rate.work(&mut events, started + duration)?;
+    let seconds = started.elapsed().as_secs_f64();
+    rate.measured.exchanges = rate.whole.exchanges - before.exchanges;
+    rate.measured.bytes = rate.whole.bytes - before.bytes;
+    let mut report = rate.report(seconds);
+
+    rate.stopping = true;
+    rate.again.extend(0..parallel);
+    rate.work(&mut events, Instant::now() + patience)?;
+    let left = rate.callers.iter().flatten().count() as u64;
+    if left > 0 {
+        rate.errors.insert("timeout".into(), left);
+    }
+    report["total_exchanges"] = json!(rate.whole.exchanges);
+    report["total_bytes"] = json!(rate.whole.bytes);
+    report["errors"] = json!(rate.errors);
+    println!("{report}");
+    Ok(rate.errors.is_empty())
+}
+
+impl Rate {
+    /// What the time since the histogram was emptied has brought.
+    fn report(&self, seconds: f64) -> Value {
+        let micros = |nanos: u64| nanos as f64 / 1000.0;
+        json!({
+            "seconds": seconds,
+            "exchanges": self.measured.exchanges,
+            "bytes": self.measured.bytes,
+            "exchanges_per_second": self.measured.exchanges as f64 / seconds,
+            "bytes_per_second": self.measured.bytes as f64 / seconds,
+            "p50_us": micros(self.durations.quantile(0.5)),
+            "p99_us": micros(self.durations.quantile(0.99)),
+            "p999_us": micros(self.durations.quantile(0.999)),
+            "max_us": micros(self.durations.greatest()),
+        })
+    }
+
+    /// Has everybody exchange until then, or, when stopping, until all have ended.
+    fn work(&mut self, events: &mut Events, until: Instant) -> Result<(), Errno> {
+        while !(self.stopping && self.callers.iter().all(Option::is_none)) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.errors.values().sum::<u64>() > ERRORS {
+                break;
+            }
+            let patience = if self.again.is_empty() { left } else { Duration::ZERO };
+            for index in 0..events.gather(Some(patience))? {
+                let ready = events.ready(index);
+                self.attend(ready.number as usize, ready.ended, events)?;
+            }
+            for _ in 0..self.again.len() {
+                if let Some(number) = self.again.pop_front() {
+                    self.attend(number, false, events)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, number: usize, events: &Events) -> Result<(), Errno> {
+        let mut target = self.target;
+        target.set_port(target.port() + (self.opened % self.ports) as u16);
+        self.opened += 1;
+        match Caller::open(target, self.shape, self.depth) {
+            Ok(mut caller) => {
+                let moved = caller.call(&self.payload);
+                events.watch_reading(caller.socket(), number as u64)?;
+                self.callers[number] = Some(caller);
+                self.settle(number, moved, events)
+            }
+            Err(error) => {
+                self.fail(error);
+                self.again.push_back(number);
+                Ok(())
+            }
+        }
+    }
+
+    fn attend(&mut self, number: usize, ended: bool, events: &Events) -> Result<(), Errno> {
+        let Some(caller) = self.callers[number].as_mut() else {
+            // One whose connect failed at once tries again.
+            return if self.stopping { Ok(()) } else { self.open(number, events) };
+        };
+        let turn = Turn { ended, stopping: self.stopping, durations: &mut self.durations };
+        let moved = caller.advance(&mut self.payload, turn);
+        self.settle(number, moved, events)
+    }
+
+    fn settle(&mut self, number: usize, moved: Result<Moved, Errno>, events: &Events) -> Result<(), Errno> {
+        let Some(caller) = self.callers[number].as_mut() else { return Ok(()) };
+        match moved {
+            Ok(moved) => {
+                self.whole.exchanges += moved.exchanges;
+                self.whole.bytes += moved.bytes;
+                match moved.next {
+                    Next::Wait if caller.wants_writing() => {
+                        events.watch_writing(caller.socket(), number as u64)?
+                    }
+                    Next::Wait => {}
+                    Next::Again => self.again.push_back(number),
+                    Next::Over => {
+                        self.callers[number] = None;
+                        if !self.stopping {
+                            return self.open(number, events);
+                        }
+                    }
+                }
+            }
+            Err(error) => {
+                self.fail(error);
+                self.callers[number] = None;
+                self.again.push_back(number);
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: Errno) {
+        let word = match error {
+            Errno::BADMSG => "wrong bytes".into(),
+            Errno::PIPE => "ended early".into(),
+            Errno::CONNRESET => "reset".into(),
+            Errno::CONNREFUSED => "refused".into(),
+            Errno::ADDRNOTAVAIL => "no ports left".into(),
+            other => other.to_string(),
+        };
+        *self.errors.entry(word).or_default() += 1;
+    }
+}

@@ -1,0 +1,43 @@
+"""Numbers out of samples: medians, spreads, and ratios within each round, where both met the same machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from bench.rounds import Row
+
+
+@dataclass(frozen=True)
+class Number:
+    """One cell."""
+
+    median: float
+    spread: float
+    """Half of what lies between the least and the greatest, as a part of the median."""
+    ratio: float | None
+    """Median of the ratios to the baseline, round by round; None without one."""
+
+
+def values(row: Row, metric: str) -> dict[int, float]:
+    """By round. Empty if any round failed: a system that fails at times has no number."""
+    if any(outcome.failure for outcome in row.outcomes):
+        return {}
+    return {outcome.round: outcome.sample[metric] for outcome in row.outcomes if metric in outcome.sample}
+
+
+def number(row: Row, metric: str, baseline: Row | None) -> Number | None:
+    """The cell of a row under a metric; None where it failed, or was not measured."""
+    own = values(row, metric)
+    if not own:
+        return None
+    middle = median(own.values())
+    spread = (max(own.values()) - min(own.values())) / 2 / middle if middle else 0.0
+    base = values(baseline, metric) if baseline else {}
+    ratios = [own[each] / base[each] for each in own if base.get(each)]
+    return Number(middle, spread, median(ratios) if ratios else None)
+
+
+def failures(row: Row) -> str:
+    """Why it has no numbers, each reason once."""
+    return "; ".join(sorted({outcome.failure for outcome in row.outcomes if outcome.failure}))

@@ -1,0 +1,13 @@
+#!/usr/bin/env python3
+"""The command of `make bench`, from anywhere, by the checkout's own Python."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PYTHON = ROOT / ".venv" / "bin" / "python"
+
+if __name__ == "__main__":
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    os.execve(PYTHON, [str(PYTHON), "-m", "bench", *sys.argv[1:]], os.environ | {"PYTHONPATH": paths})  # noqa: S606

@@ -1,0 +1,31 @@
+"""One system a file, in the configurations that are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.systems.direct import Direct
+from bench.systems.haproxy import HAProxy
+from bench.systems.protobalance import ProtoBalance, of_checkout
+from bench.systems.system import System
+
+SYSTEMS: tuple[System, ...] = (
+    ProtoBalance(),
+    HAProxy(tuned=False),
+    HAProxy(tuned=True),
+    Direct(),
+    ProtoBalance("no-log", log=False),
+    ProtoBalance("no-affinity", affinity=False),
+    ProtoBalance("bare", log=False, affinity=False),
+    ProtoBalance("alone", options=["--alone"]),
+)
+
+DEFAULT = ("protobalance", "haproxy", "haproxy-tuned", "direct")
+"""What is compared when nobody says otherwise."""
+
+
+def named(name: str, against: Path | None = None) -> System:
+    """One of them; `before` is the checkout `against`. KeyError where there is none."""
+    if name == "before" and against is not None:
+        return of_checkout(against)
+    return {system.name: system for system in SYSTEMS}[name]

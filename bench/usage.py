@@ -1,0 +1,33 @@
+"""What processes used, as the kernel counts it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Of all their threads, ended ones too, to the nanosecond: the clock is that of `clock_getcpuclockid(3)`,
+    where /proc counts ticks of 10 ms.
+    """
+    total = 0.0
+    for pid in pids:
+        with suppress(OSError):  # it has ended, and others will say so
+            total += time.clock_gettime((~pid << 3) | 2)
+    return total
+
+
+def memory(pids: Iterable[int]) -> dict[str, int]:
+    """Bytes: `pss`, their share of what they have in memory, and `private`, what nobody else has."""
+    total = {"pss": 0, "private": 0}
+    for pid in pids:
+        with suppress(OSError):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+                key, kilobytes = line.split()[:2]
+                if key == "Pss:":
+                    total["pss"] += int(kilobytes) * 1024
+                elif key in {"Private_Clean:", "Private_Dirty:"}:
+                    total["private"] += int(kilobytes) * 1024
+    return total

@@ -1,0 +1,44 @@
+"""New connections: each is one request and one answer of 100 bytes, after which the node closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from bench.case import Case, Metric, Sample, Workload
+from bench.options import Options, Placement
+from bench.stage import Shape, stage
+from bench.systems.system import System
+
+
+class Connections(Workload):
+    metrics = (
+        Metric("per_second", "connections/s"),
+        Metric("cpu_us", "balancer CPU µs each", 1),
+        Metric("p50_us", "p50 µs", 0),
+        Metric("p99_us", "p99 µs", 0),
+    )
+
+    def __init__(self, parallel: int) -> None:
+        self.parallel = parallel
+        self.name = f"connections-{parallel}"
+        self.about = (
+            f"{parallel} at a time: connect, send 100 bytes, receive 100, and the end, which the node makes. "
+            "Times are from the connect to the end."
+        )
+
+    def cases(self, options: Options) -> Iterable[Case]:
+        for placement in options.placements:
+            for system in options.systems:
+                measure = partial(self.measure, system, placement, options.seconds)
+                yield Case(system.name, measure, placement.name)
+
+    def measure(self, system: System, placement: Placement, seconds: float) -> Sample:
+        """Once."""
+        with stage(system, placement, Shape(each=1)) as up:
+            rate = up.rate(parallel=self.parallel, seconds=seconds)
+        sample = {"per_second": rate.exchanges_per_second, "p50_us": rate.p50_us, "p99_us": rate.p99_us}
+        return sample | ({"cpu_us": rate.cpu_us_per_exchange} if rate.cpu else {})
+
+
+WORKLOADS = [Connections(1), Connections(100)]

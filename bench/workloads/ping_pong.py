@@ -1,0 +1,46 @@
+"""Small messages on connections that stay: 1 KiB there and 1 KiB back, without a pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from bench.case import Case, Metric, Sample, Workload
+from bench.options import Options, Placement
+from bench.stage import Shape, stage
+from bench.systems.system import System
+
+SIZE = 1024
+
+
+class PingPong(Workload):
+    metrics = (
+        Metric("per_second", "requests/s"),
+        Metric("cpu_us", "balancer CPU µs each", 2),
+        Metric("p50_us", "p50 µs"),
+        Metric("p99_us", "p99 µs"),
+        Metric("p999_us", "p99.9 µs"),
+    )
+
+    def __init__(self, parallel: int) -> None:
+        self.parallel = parallel
+        self.name = f"ping-pong-{parallel}"
+        self.about = (
+            f"Connections that stay: {parallel}. On each, 1 KiB is sent and 1 KiB given back, in turn."
+        )
+
+    def cases(self, options: Options) -> Iterable[Case]:
+        for placement in options.placements:
+            for system in options.systems:
+                measure = partial(self.measure, system, placement, options.seconds)
+                yield Case(system.name, measure, placement.name)
+
+    def measure(self, system: System, placement: Placement, seconds: float) -> Sample:
+        """Once."""
+        with stage(system, placement, Shape(SIZE, SIZE)) as up:
+            rate = up.rate(parallel=self.parallel, seconds=seconds)
+        sample = {"per_second": rate.exchanges_per_second, "p50_us": rate.p50_us, "p99_us": rate.p99_us}
+        return sample | {"p999_us": rate.p999_us} | ({"cpu_us": rate.cpu_us_per_exchange} if rate.cpu else {})
+
+
+WORKLOADS = [PingPong(1), PingPong(64), PingPong(1000)]
