@@ -16,8 +16,7 @@ the pytest fixture.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as `typing` has it, which a keeper need not import
 if TYPE_CHECKING:
     from protobalance.config import Config, ConfigError
     from protobalance.control.balancer import Balancer

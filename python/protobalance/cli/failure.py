@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 
 class CommandFailed(Exception):  # noqa: N818 - the verb worked; what it asked for was refused
     """Ends the command with exit code 1 and these lines on stderr; with `--json`, one object of the API's
@@ -24,4 +22,6 @@ class CommandFailed(Exception):  # noqa: N818 - the verb worked; what it asked f
 
 def error_json(error: str, what: str, where: str, hint: str) -> bytes:
     """The API's error shape, for an error that no API gave."""
+    import msgspec  # noqa: PLC0415 - only to report an error
+
     return msgspec.json.encode({"error": error, "what": what, "where": where, "hint": hint, "problems": []})

@@ -7,24 +7,24 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import protobalance
 from protobalance import config as configuration
 from protobalance.api.admin_socket import kept_name, refuse_if_taken
 from protobalance.api.socket_path import chosen_socket
-from protobalance.cli.failure import CommandFailed
-from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import Config, ConfigError
-from protobalance.control import answers_of_config, lifecycle
-from protobalance.control.bequest import MANAGER
+from protobalance.control import lifecycle
 from protobalance.control.confinement import confine
 from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, load_engine, start_engine
 from protobalance.control.operator_log import OperatorLog, to_stream
 from protobalance.control.outside_text import one_line
 from protobalance.control.running import Surroundings
-from protobalance.control.systemd import Notifier, take_listen_fds
-from protobalance.keeper import ALONE, Backing, upgrade
-from protobalance.keeper.keeper import keep
+from protobalance.keeper import ALONE, Backing
+
+if TYPE_CHECKING:
+    from protobalance.cli.failure import CommandFailed
+    from protobalance.control.process import Admin
 
 
 def serve(origin: Path | Config, socket: Path | None, workers: int, backing: Backing = ALONE) -> int:
@@ -43,23 +43,13 @@ def serve(origin: Path | Config, socket: Path | None, workers: int, backing: Bac
     return 0
 
 
-def serve_kept(origin: Path, socket: Path | None, workers: int) -> int:
-    """The same under a keeper, which this process becomes. What is imported by now, no balancer imports."""
-    load_engine()
-    notifier = Notifier()
-    inherited = {f"{MANAGER} {number}": descriptor for number, descriptor in enumerate(take_listen_fds())}
-    kept = keep(to_stream(), lambda states: notifier.tell(**states), inherited)
-    if isinstance(kept, int):
-        return kept
-    try:
-        return serve(origin, socket, workers, kept)
-    except BaseException as error:
-        kept.failed(str(error))
-        raise
-
-
 def rehearse(origin: Path) -> int:
     """Whether this program would start with the file; nothing is started."""
+    from protobalance.cli import kept  # noqa: F401, PLC0415 - all of the program is to be there
+    from protobalance.cli.failure import CommandFailed  # noqa: PLC0415 - only to report an error
+    from protobalance.control import process  # noqa: F401, PLC0415 - the same
+    from protobalance.keeper import upgrade  # noqa: PLC0415 - the same
+
     if reason := upgrade.unfit():
         raise CommandFailed(reason)
     load_engine()
@@ -73,6 +63,10 @@ def rehearse(origin: Path) -> int:
 
 
 def _refused(error: ConfigError) -> CommandFailed:
+    from protobalance.cli.failure import CommandFailed  # noqa: PLC0415 - only to report an error
+    from protobalance.cli.screen.problems import problem_lines  # noqa: PLC0415 - the same
+    from protobalance.control import answers_of_config  # noqa: PLC0415 - the same
+
     problems = [answers_of_config.problem(problem) for problem in error.problems]
     return CommandFailed("the configuration is refused:", *problem_lines(problems))
 
@@ -105,7 +99,7 @@ def _with_workers(wanted: int) -> EngineFactory:
     return start
 
 
-def _load_admin(backing: Backing) -> lifecycle.Admin:
+def _load_admin(backing: Backing) -> Admin:
     from protobalance.api.server import serve as admin  # noqa: PLC0415 - the law of this file
 
     return functools.partial(admin, backing=backing)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 
 from protobalance.control.refusal import nearest
@@ -51,7 +53,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def build(loaded: Sequence[str]) -> argparse.ArgumentParser:
     """A parser that knows all verbs by name, and the arguments of the `loaded` ones."""
-    parser = argparse.ArgumentParser(prog="protobalance", description=DESCRIPTION, allow_abbrev=False)
+    plain = partial(argparse.HelpFormatter, width=_width())
+    raw = partial(argparse.RawDescriptionHelpFormatter, width=_width())
+    parser = argparse.ArgumentParser(
+        prog="protobalance", description=DESCRIPTION, formatter_class=plain, allow_abbrev=False
+    )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, title="commands")
     for name, summary in VERBS.items():
@@ -62,14 +68,23 @@ def build(loaded: Sequence[str]) -> argparse.ArgumentParser:
                 help=summary,
                 description=summary[0].upper() + summary[1:] + ".",
                 epilog=f"example:\n  {module.EXAMPLE}",
-                formatter_class=argparse.RawDescriptionHelpFormatter,
+                formatter_class=raw,
                 allow_abbrev=False,
             )
             module.arguments(verb)
             verb.set_defaults(run=module.run)
         else:
-            verbs.add_parser(name, help=summary)
+            verbs.add_parser(name, help=summary, formatter_class=plain)
     return parser
+
+
+def _width() -> int:
+    """Of help texts. argparse would ask at each argument, by a module that loads three compressors."""
+    try:
+        columns = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size().columns
+    except (ValueError, OSError):
+        columns = 0
+    return (columns or 80) - 2
 
 
 def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -4,8 +4,9 @@ where, changes nothing about what it serves.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from protobalance.config.model import Config
 from protobalance.config.tls import CertificateFiles, ClusterTls, ListenerTls

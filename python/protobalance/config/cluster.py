@@ -1,7 +1,8 @@
 """A cluster as frozen values: its nodes, how one is chosen, what counts as their failure. See `model.py`."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
+
+import msgspec
 
 from protobalance.config.address_kinds import Agent, NodeAddress, NumericAddress, Ports
 from protobalance.config.kinds import (
@@ -31,8 +32,7 @@ PolicyName = Literal[
 AdminState = Literal["available", "draining", "offline"]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRating:
+class LoadRating(msgspec.Struct, frozen=True):
     """Where the numbers for `minimum-load` come from: exactly one of `expression`, `function` and `agent`."""
 
     expression: Annotated[
@@ -81,8 +81,7 @@ class LoadRating:
     ] = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Affinity:
+class Affinity(msgspec.Struct, frozen=True):
     """Same client, same node. A client is an address, or the leading bits of one."""
 
     idle: Annotated[
@@ -123,8 +122,7 @@ class Affinity:
     ] = "return"
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(msgspec.Struct, frozen=True):
     """An active check: a TCP connect, on a timer. Never needed for failover."""
 
     interval: Annotated[
@@ -139,8 +137,7 @@ class Check:
     ] = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     """One server of a cluster. `a = "10.0.0.1:80"` is short for a table with the address alone."""
 
     name: str
@@ -200,8 +197,7 @@ class Node:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(msgspec.Struct, frozen=True):
     """A set of interchangeable nodes, and how one is chosen."""
 
     name: str

@@ -1,15 +1,15 @@
 """What a listener with `protocol = "ftp"` must know, as frozen values. See `model.py`."""
 
-from dataclasses import dataclass
 from typing import Annotated
+
+import msgspec
 
 from protobalance.config.address_kinds import NumericAddress, Ports
 from protobalance.config.kinds import Duration
 from protobalance.config.schema import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Ftp:
+class Ftp(msgspec.Struct, frozen=True):
     """Passive FTP with its replies rewritten. See [FTP](../services/ftp.md)."""
 
     data_ports: Annotated[

@@ -4,8 +4,9 @@ Durations are seconds (float), sizes bytes (int). Defaults stand here and in `cl
 and so does what is said of a key: its kind, its meaning, and why its default is what it is.
 """
 
-from dataclasses import dataclass, field
 from typing import Annotated, Literal
+
+import msgspec
 
 from protobalance.config.address_kinds import Bind, Prefix, ServerName
 from protobalance.config.cluster import (
@@ -50,8 +51,7 @@ INCLUDE = Key(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
+class EngineConfig(msgspec.Struct, frozen=True):
     """The part that moves the bytes, and what it may use."""
 
     workers: Annotated[
@@ -117,8 +117,7 @@ class EngineConfig:
     ] = True
 
 
-@dataclass(frozen=True, slots=True)
-class AdminConfig:
+class AdminConfig(msgspec.Struct, frozen=True):
     """How the balancer is asked and told while it runs."""
 
     socket: Annotated[
@@ -131,8 +130,7 @@ class AdminConfig:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogConfig:
+class LogConfig(msgspec.Struct, frozen=True):
     """The session log: one line for each session that ended."""
 
     sessions: Annotated[
@@ -153,8 +151,7 @@ class LogConfig:
     ] = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(msgspec.Struct, frozen=True):
     """Sockets that clients connect to, feeding one cluster."""
 
     name: str
@@ -190,7 +187,7 @@ class Listener:
             "Without a name, or with any other, it is `cluster`; a redirect changes only that.",
             "all names lead to `cluster`",
         ),
-    ] = field(default_factory=dict)
+    ] = {}
     ftp: Annotated[Ftp | None, Key(Table(Ftp), 'For `protocol = "ftp"`, which needs it.')] = None
     proxy_protocol: Annotated[
         Literal["off", "optional", "required"],
@@ -317,20 +314,19 @@ class Listener:
     ] = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """The whole file."""
 
     listeners: Annotated[
         dict[str, Listener], Key(Named(Listener, "listener"), "Where clients connect; at least one.")
     ]
     clusters: Annotated[dict[str, Cluster], Key(Named(Cluster, "cluster"), "The nodes that serve them.")]
-    engine: Annotated[EngineConfig, Key(Table(EngineConfig), EngineConfig.__doc__ or "")] = field(
+    engine: Annotated[EngineConfig, Key(Table(EngineConfig), EngineConfig.__doc__ or "")] = msgspec.field(
         default_factory=EngineConfig
     )
-    admin: Annotated[AdminConfig, Key(Table(AdminConfig), AdminConfig.__doc__ or "")] = field(
+    admin: Annotated[AdminConfig, Key(Table(AdminConfig), AdminConfig.__doc__ or "")] = msgspec.field(
         default_factory=AdminConfig
     )
-    log: Annotated[LogConfig, Key(Table(LogConfig), LogConfig.__doc__ or "")] = field(
+    log: Annotated[LogConfig, Key(Table(LogConfig), LogConfig.__doc__ or "")] = msgspec.field(
         default_factory=LogConfig
     )

@@ -4,8 +4,9 @@ writer, the JSON Schema and the reference page all follow. None of them knows a 
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from protobalance.config.kinds import Kind
 
@@ -65,7 +66,7 @@ class Key(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A key with what the dataclass says of it."""
+    """A key with what its section says of it."""
 
     name: str
     key: Key
@@ -83,13 +84,12 @@ def fields_of(section: type) -> dict[str, Field]:
     return _FIELDS[section]
 
 
-def _described(section: type) -> dict[str, Field]:
+def _described(section: type[msgspec.Struct]) -> dict[str, Field]:
     fields: dict[str, Field] = {}
-    for field in dataclasses.fields(section):
+    for field in msgspec.structs.fields(section):
         for key in getattr(field.type, "__metadata__", ()):
-            missing = field.default is dataclasses.MISSING
-            default = None if missing else field.default
-            if missing and field.default_factory is not dataclasses.MISSING:
-                missing, default = False, field.default_factory()
-            fields[field.name] = Field(field.name, key, missing, default)
+            default = None if field.required else field.default
+            if field.default_factory is not msgspec.NODEFAULT:
+                default = field.default_factory()
+            fields[field.name] = Field(field.name, key, field.required, default)
     return fields

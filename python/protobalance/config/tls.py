@@ -1,8 +1,9 @@
 """TLS as frozen values: with clients (it ends here) and with nodes (it begins here). Files are named, not
 read: what they hold is for the control plane, each time a plan is made. See `model.py`."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+
+import msgspec
 
 from protobalance.config.kinds import Boolean, Choice, Kind, Refused, Schema, Text, what_came
 from protobalance.config.schema import Array, Key
@@ -10,8 +11,7 @@ from protobalance.config.schema import Array, Key
 PEM_FILE = "a PEM file's path"
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFiles:
+class CertificateFiles(msgspec.Struct, frozen=True):
     """A certificate, with those that lead to its authority behind it, and its key."""
 
     certificate: str
@@ -47,8 +47,7 @@ class CertificatePair(Kind):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerTls:
+class ListenerTls(msgspec.Struct, frozen=True):
     """TLS with the clients, which ends here: the nodes get what was inside."""
 
     certificates: Annotated[
@@ -88,8 +87,7 @@ class ListenerTls:
     ] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterTls:
+class ClusterTls(msgspec.Struct, frozen=True):
     """TLS with the nodes. The handshake is part of an attempt: a node that fails it is passed over."""
 
     server_name: Annotated[

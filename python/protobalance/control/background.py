@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from protobalance.config import plan_tls
 from protobalance.config.model import Check, Cluster, Config, LoadRating
@@ -30,32 +31,28 @@ Sleep = Callable[[float], Awaitable[None]]
 LOOK_AT_FILES_EVERY = 5.0  # seconds: a renewed certificate is in use ten seconds later
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """A cluster's names are to be resolved again and again."""
 
     cluster: str
     interval: float
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True):
     """A cluster's nodes are to be rated."""
 
     cluster: str
     settings: LoadRating
 
 
-@dataclass(frozen=True, slots=True)
-class Checks:
+class Checks(msgspec.Struct, frozen=True):
     """A cluster's nodes are to be checked."""
 
     cluster: str
     settings: Check
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(msgspec.Struct, frozen=True):
     """The files of certificates are to be looked at, wherever they are used."""
 
 

@@ -21,9 +21,9 @@ from protobalance.control.in_force import InForce
 from protobalance.control.overrides import Override, Overrides
 from protobalance.control.report import ListeningReport
 from protobalance.keeper import Backing
+from protobalance.keeper.estate import MANAGER
 from protobalance.keeper.messages import SEALED
 
-MANAGER = "manager"  # a socket of the service manager's, and its number
 LISTENING = "listening"  # a listener's name, the address, the socket's number at that address
 LOCK = "lock"  # the state folder
 IN_FORCE = "in-force"

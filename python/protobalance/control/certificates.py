@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from protobalance.config import Config, ConfigError
 from protobalance.config import Problem as ConfigProblem
@@ -26,12 +27,14 @@ WARN_BEFORE = 14 * 86400  # seconds: renewal fails quietly, and a fortnight leav
 Signature = tuple[tuple[str, int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(msgspec.Struct, frozen=True):
     """What the files held when they were read, and what that is worth."""
 
-    files: Mapping[str, str] = field(default_factory=dict, repr=False)
-    valid: Mapping[str, CertificateReport] = field(default_factory=dict)  # by the certificate's file
+    files: Mapping[str, str] = {}
+    valid: Mapping[str, CertificateReport] = {}  # by the certificate's file
+
+    def __repr__(self) -> str:
+        return f"Material(of {', '.join(self.files)})"
 
     def warnings(self, now: float) -> list[str]:
         """What an operator should know of before clients do."""

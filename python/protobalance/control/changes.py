@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from protobalance.config.model import Cluster, Config, Listener, Node
 from protobalance.control.answers import OverrideNote

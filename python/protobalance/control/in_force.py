@@ -5,9 +5,7 @@ A change makes a new one, compiles it, and lets the engine carry it out; only th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import cast
 
 import msgspec
@@ -19,14 +17,13 @@ from protobalance.control.names import Names
 from protobalance.control.overrides import Overrides
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(msgspec.Struct, frozen=True):
     """A configuration with its overrides."""
 
     config: Config
     source: str
     overrides: Overrides
-    material: Material = field(default_factory=Material)
+    material: Material = msgspec.field(default_factory=Material)
 
     def cluster_of(self, listener: Listener) -> str:
         """The cluster that the listener feeds, redirects included."""
@@ -49,6 +46,8 @@ class InForce:
 
     def digest(self) -> str:
         """Names the configuration by its content: comments and order of keys do not matter."""
+        import hashlib  # noqa: PLC0415 - OpenSSL with it, for a question
+
         content = msgspec.json.encode(self.config, order="deterministic")
         return hashlib.sha256(content).hexdigest()[:12]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import get_args
+
+import msgspec
 
 from protobalance.config.model import AdminState
 from protobalance.control.refusal import Refused
@@ -11,8 +12,7 @@ from protobalance.control.refusal import Refused
 HIGHEST_WEIGHT = 256  # as in the file
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSetting:
+class NodeSetting(msgspec.Struct, frozen=True):
     """A state, a weight, or both; or `clear` alone: the file's values again."""
 
     admin_state: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
 
 from protobalance.config import Config
 from protobalance.config.advice import advise
@@ -15,8 +15,7 @@ from protobalance.control.ports import refused_binds
 from protobalance.control.running import Running
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(msgspec.Struct, frozen=True):
     """What would be in force, and what comes of it."""
 
     after: InForce
@@ -47,7 +46,7 @@ def preview(running: Running, config: Config, source: str) -> Preview:
     before, now = running.in_force, running.surroundings.clock()
     material = certificates.read(config, source, now, before.material)
     after, notes = changes.with_config(before, config, source)
-    after = replace(after, material=material)
+    after = msgspec.structs.replace(after, material=material)
     return Preview(
         after,
         [*differences(before.config, config), *before.material.changes_to(material)],

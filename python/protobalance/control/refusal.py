@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -43,6 +42,8 @@ def unknown(kind_of_thing: str, name: str, known: Iterable[str]) -> Refused:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """The one name that is nearer than all others; empty where guessing would be a draw, or far off."""
+    import difflib  # noqa: PLC0415 - only to report an error: it costs 2 ms of a start
+
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
     likeness = [difflib.SequenceMatcher(None, one, name).ratio() for one in near]
     return "" if not near or likeness[1:] == likeness[:1] else near[0]

@@ -6,8 +6,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 import protobalance
 from protobalance.config import Config
@@ -34,16 +35,15 @@ from protobalance.keeper.kept import Occasion
 Confine = Callable[[Config, Path | None, Path, OperatorLog], Confinement | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What a supervisor stands on; a test puts its own in place."""
 
     start_engine: EngineFactory = start_engine
     handed_over: Sequence[HandedOver] = ()
-    names: Names = field(default_factory=Names)
-    log: OperatorLog = field(default_factory=lambda: OperatorLog(to_stream()))
+    names: Names = msgspec.field(default_factory=Names)
+    log: OperatorLog = msgspec.field(default_factory=lambda: OperatorLog(to_stream()))
     clock: Callable[[], float] = time.time
-    bequest: Bequest = field(default_factory=lambda: Bequest(ALONE))
+    bequest: Bequest = msgspec.field(default_factory=lambda: Bequest(ALONE))
     confine: Confine | None = None  # a program is not ours to restrict
     confinement: Confinement | None = None
 

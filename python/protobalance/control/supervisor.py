@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
+
+from msgspec.structs import replace
 
 from protobalance import config as configuration
 from protobalance.config import Config, ConfigError
@@ -69,8 +70,11 @@ class Supervisor:
         """
         if self._running is not None:
             raise Refused("conflict", "it is running already", "", "stop it first")
-        self._path = path
-        self._running = Running(self._surroundings, config, source, overrides)
+        self.adopt(Running(self._surroundings, config, source, overrides), path)
+
+    def adopt(self, running: Running, path: Path | None = None) -> None:
+        """Steer an engine that forwards already."""
+        self._path, self._running = path, running
 
     @property
     def running(self) -> Running:

@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from protobalance.keeper.estate import Estate
 from protobalance.keeper.kept import Kept, Occasion
@@ -35,8 +36,7 @@ RESERVE = 64  # descriptors for what the keeper itself opens: the next child, a 
 OOM_SCORE, NEVER = Path("/proc/self/oom_score_adj"), -1000  # OOM_SCORE_ADJ_MIN
 
 
-@dataclass(eq=False)
-class Child:
+class Child(msgspec.Struct, eq=False):
     """A balancer process. Its `estate` is what is kept for it."""
 
     pid: int
@@ -77,8 +77,7 @@ class Child:
         return Done()
 
 
-@dataclass(frozen=True)
-class Born:
+class Born(msgspec.Struct, frozen=True):
     """What a fork returns: the child in the parent, the balancer's end in the child."""
 
     child: Child | None = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
+MANAGER = "manager"  # a socket of the service manager's, and its number: what the first balancer finds
+
 
 class Descriptor:
     """An open descriptor, closed when nobody refers to this object any more."""

@@ -14,7 +14,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
@@ -70,8 +69,7 @@ def keep(log: Log, manager: Manager, inherited: Mapping[str, int]) -> Kept | int
     return keeper.run() if outcome is None else outcome
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """A balancer to be started once its time has come. `whole`: by the program as it now is on disk."""
 
     at: float
@@ -258,7 +256,7 @@ class Keeper:
 
     def _rehearse_whole(self, due: Due) -> None:
         """A balancer that cannot start from what we have in memory may from what is on disk."""
-        self._again = replace(due, whole=False)
+        self._again = msgspec.structs.replace(due, whole=False)
         with suppress(OSError):
             self._rehearsal = upgrade.Rehearsal(upgrade.command())
 

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -25,7 +22,7 @@ VARIABLE = "PROTOBALANCE_KEEPER"  # the descriptor of a `State`, for the program
 FORM_OF_KEEPER = "PROTOBALANCE_KEEPER_FORM"  # for a rehearsal
 REHEARSE = "--rehearse"
 PATIENCE = 60.0  # seconds for a rehearsal, and for a successor to be ready
-TOLD = 2000  # characters of what a rehearsal said that are passed on
+TOLD = 2000  # bytes of what a rehearsal said that are passed on
 
 
 class KnownChild(msgspec.Struct, frozen=True):
@@ -96,40 +93,52 @@ def _has_shebang(script: Path) -> bool:
 
 
 class Rehearsal:
-    """The new program, asked whether it would start as we would start it."""
+    """The new program, asked whether it would start as we would start it.
+
+    Without `subprocess` and `tempfile`, which would double what a keeper imports.
+    """
 
     def __init__(self, words: list[str]) -> None:
         self.deadline = time.monotonic() + PATIENCE
-        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `outcome`
+        self._said = os.memfd_create("protobalance-rehearsal")
         try:
-            self._process = subprocess.Popen(
+            self._pid = os.posix_spawn(
+                words[0],
                 [*words, REHEARSE],
-                stdin=subprocess.DEVNULL,
-                stdout=self._said,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {FORM_OF_KEEPER: str(FORM)},
+                os.environ | {FORM_OF_KEEPER: str(FORM)},
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, self._said, 1),
+                    (os.POSIX_SPAWN_DUP2, self._said, 2),
+                ],
+                setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
             )
         except OSError:
-            self._said.close()
+            os.close(self._said)
             raise
 
     def outcome(self) -> str | None:
         """None while it goes on; then why the program would not start, empty if it would."""
-        if self._process.poll() is None:
+        pid, status = os.waitpid(self._pid, os.WNOHANG)
+        if not pid:
             if time.monotonic() < self.deadline:
                 return None
             self.abandon()
             return f"the new version said nothing for {PATIENCE:g} s"
-        with self._said as said:
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip()[-TOLD:]
-        code = self._process.returncode
+        words = self._words()
+        os.close(self._said)
+        code = os.waitstatus_to_exitcode(status)
         return "" if code == 0 else f"the new version would not start (exit code {code}): {words}"
 
+    def _words(self) -> str:
+        size = os.fstat(self._said).st_size
+        last = os.pread(self._said, TOLD, max(0, size - TOLD))
+        return last.decode(errors="replace").strip()
+
     def abandon(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._said.close()
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._said)
 
 
 def unfit() -> str:

@@ -365,13 +365,14 @@ def test_names_from_outside_cannot_steer_the_terminal(rig: Rig, capsys: pytest.C
 
 
 def test_a_verb_loads_no_other() -> None:
-    """`run` must reach the data plane without the command line's client or the admin stack."""
+    """What `run` and its keeper load has a file of its own, `test_imports.py`."""
     program = (
-        "import sys; from protobalance.cli import parser; parser.parse(['run', 'f']); print(*sys.modules)"
+        "import sys; from protobalance.cli import parser; parser.parse(['forward', '1', 'n:1']); "
+        "print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "protobalance.control.supervisor" in loaded
+    assert "protobalance.control.lifecycle" in loaded
     assert loaded.isdisjoint({"starlette", "uvicorn", "anyio", "asyncio", "http.client"})
     assert loaded.isdisjoint(
         {"protobalance.cli.client", "protobalance.cli.demo", "protobalance.api.registry"}

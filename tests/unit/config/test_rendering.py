@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,5 +97,5 @@ a = { address = "10.0.0.1:80", weight = 3 }
 def test_the_order_of_nodes_is_no_difference() -> None:
     config = loads(BASE)
     web = config.clusters["web"]
-    turned = dataclasses.replace(web, nodes=dict(reversed(web.nodes.items())))
-    assert diff(config, dataclasses.replace(config, clusters={"web": turned})) == []
+    turned = msgspec.structs.replace(web, nodes=dict(reversed(web.nodes.items())))
+    assert diff(config, msgspec.structs.replace(config, clusters={"web": turned})) == []

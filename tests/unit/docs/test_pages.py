@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from protobalance.cli import parser
@@ -122,9 +123,9 @@ def test_the_readme_can_be_read_at_once() -> None:
 def test_defaults_are_as_told(row: list[str]) -> None:
     key = row[0].strip("`")
     defaults: dict[str, Any] = {
-        name: field.default
+        field.name: field.default
         for section in (Cluster, EngineConfig, Listener)
-        for name, field in section.__dataclass_fields__.items()
+        for field in msgspec.structs.fields(section)
     }
     assert row[1] == write_duration(defaults[key])
 
@@ -132,7 +133,7 @@ def test_defaults_are_as_told(row: list[str]) -> None:
 def test_every_timeout_is_told() -> None:
     told = {row[0].strip("`") for row in tables(OPERATIONS, "key")}
     for section in (Cluster, Listener):
-        named = {name for name in section.__dataclass_fields__ if re.search("timeout|window|interval", name)}
+        named = {name for name in section.__struct_fields__ if re.search("timeout|window|interval", name)}
         assert named - told <= {"rate_window"}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from protobalance.cli.foreground import rehearse, serve, serve_kept
 from protobalance.cli.options import add_engine, add_socket
 
 EXAMPLE = "protobalance run protobalance.toml"
@@ -28,7 +27,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     # Absolute: SIGHUP and `apply` read the file again, whatever the working directory is by then.
     config = arguments.config.absolute()
+    if not (arguments.alone or arguments.rehearse):
+        from protobalance.cli.kept import serve_kept  # noqa: PLC0415 - a keeper needs nothing else
+
+        return serve_kept(config, arguments.socket, arguments.workers)
+    from protobalance.cli.foreground import rehearse, serve  # noqa: PLC0415 - all but the keeper
+
     if arguments.rehearse:
         return rehearse(config)
-    start = serve if arguments.alone else serve_kept
-    return start(config, arguments.socket, arguments.workers)
+    return serve(config, arguments.socket, arguments.workers)
