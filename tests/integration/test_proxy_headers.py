@@ -75,6 +75,7 @@ def test_a_stranger_is_refused_where_a_header_is_required(tmp_path: Path) -> Non
         assert (record["reason"], record["detail"]) == ("bad-preface", "not in proxy_protocol_from")
         (listener,) = balancer.status().listeners
         assert (listener.opened, listener.closed, listener.active) == (1, 1, 0)
+        assert listener.bad_prefaces == 1
 
 
 def test_a_strangers_header_is_not_believed_where_it_is_optional() -> None:

@@ -120,6 +120,7 @@ def test_what_is_too_old_is_refused_with_a_record(shop: Certificate, tmp_path: P
         ("bad-preface", "not TLS", []),
     ]
     assert (listener.opened, listener.closed, listener.active) == (2, 2, 0)
+    assert (listener.bad_prefaces, listener.unserved) == (2, 0)
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -143,7 +144,8 @@ def test_who_says_nothing_is_turned_away_in_time(shop: Certificate, tmp_path: Pa
     ):
         assert read_all(silent) == b""
         (record,) = records(log, 1)
-    assert record["reason"] == "preface-timeout"
+        (listener,) = balancer.status().listeners
+    assert (record["reason"], listener.bad_prefaces) == ("preface-timeout", 1)
 
 
 def test_each_name_is_shown_its_own_certificate(authority: Authority, shop: Certificate) -> None:

@@ -271,9 +271,13 @@ impl Worker {
     pub(crate) fn count_closed(&mut self, listener: &Listener, reason: CloseReason) {
         let counts = &listener.counts;
         counts.closed.fetch_add(1, Relaxed);
-        if matches!(reason, CloseReason::NoNode | CloseReason::FailoverTimeout) {
-            counts.unserved.fetch_add(1, Relaxed);
-        }
+        match reason {
+            CloseReason::NoNode | CloseReason::FailoverTimeout => counts.unserved.fetch_add(1, Relaxed),
+            CloseReason::BadPreface | CloseReason::PrefaceTimeout => {
+                counts.bad_prefaces.fetch_add(1, Relaxed)
+            }
+            _ => 0,
+        };
         self.shared.active.fetch_sub(1, Relaxed);
         self.shared.room.give_back();
         counts.room.give_back();

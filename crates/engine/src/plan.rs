@@ -126,6 +126,7 @@ pub(crate) struct ListenerCounts {
     pub(crate) opened: AtomicU64,
     pub(crate) closed: AtomicU64,
     pub(crate) unserved: AtomicU64,
+    pub(crate) bad_prefaces: AtomicU64,
     /// Whether it was told that control connections of FTP are encrypted.
     pub(crate) told_secured: AtomicBool,
     /// Its `new_sessions_per_second`.

@@ -48,6 +48,9 @@ pub struct ListenerReport {
     pub closed: u64,
     /// Sessions that ended without any node having served them.
     pub unserved: u64,
+    /// Sessions that ended before a node was chosen: what a client sends first (PROXY header, TLS handshake)
+    /// was wrong, or did not come in time.
+    pub bad_prefaces: u64,
     /// Connections of clients at their limits, closed at once.
     pub refused: u64,
     /// Sessions that were not counted for their clients: the table was full.

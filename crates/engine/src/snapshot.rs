@@ -59,6 +59,7 @@ fn listener(listener: &Arc<Listener>) -> ListenerReport {
         opened,
         closed,
         unserved: listener.counts.unserved.load(Relaxed),
+        bad_prefaces: listener.counts.bad_prefaces.load(Relaxed),
         refused: listener.counts.refused.load(Relaxed),
         untracked: listener.counts.untracked.load(Relaxed),
     }

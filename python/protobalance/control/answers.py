@@ -43,6 +43,7 @@ class ListenerStatus(msgspec.Struct, frozen=True):
     opened: int
     closed: int
     unserved: int
+    bad_prefaces: int  # sessions whose PROXY header or TLS handshake was wrong or did not come in time
     refused: int  # connections of clients at their limits
     untracked: int  # sessions not counted for their clients, for want of room
     server_names: dict[str, str] = {}  # clusters by the names that lead there

@@ -24,6 +24,7 @@ class ListenerReport(msgspec.Struct, frozen=True):
     opened: int
     closed: int
     unserved: int
+    bad_prefaces: int
     refused: int
     untracked: int
     server_names: dict[str, str] = {}

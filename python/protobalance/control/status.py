@@ -73,6 +73,7 @@ def listener_status(report: ListenerReport, in_force: InForce) -> ListenerStatus
         opened=report.opened,
         closed=report.closed,
         unserved=report.unserved,
+        bad_prefaces=report.bad_prefaces,
         server_names=report.server_names,
         refused=report.refused,
         untracked=report.untracked,

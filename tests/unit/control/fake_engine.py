@@ -83,6 +83,7 @@ class FakeEngine:
                 opened=0,
                 closed=0,
                 unserved=0,
+                bad_prefaces=0,
                 refused=0,
                 untracked=0,
             )

@@ -20,7 +20,9 @@ NODE_HEADS = (
 SPARE = (
     "connect", "to client", "to node", "opened", "traffic", "new", "address", "load", "weight", "failed",
 )  # fmt: skip
-LISTENER_HEADS = ("listener", "on", "cluster", ">active", ">opened", ">unserved", ">refused", ">untracked")
+LISTENER_HEADS = (
+    "listener", "on", "cluster", ">active", ">opened", ">unserved", ">bad preface", ">refused", ">untracked",
+)  # fmt: skip
 
 
 def page(status: Status, ink: Ink) -> list[str]:
@@ -78,7 +80,7 @@ def _troubles(status: Status, ink: Ink) -> list[str]:
 def _listener(listener: ListenerStatus) -> list[tuple[str, ...]]:
     """The listener, then the names that lead to clusters of their own."""
     names = [(f"  {harmless(name)}", "", harmless(to)) for name, to in listener.server_names.items()]
-    return [_counts(listener), *((*name, *("",) * 5) for name in names)]
+    return [_counts(listener), *((*name, *("",) * (len(LISTENER_HEADS) - 3)) for name in names)]
 
 
 def _counts(listener: ListenerStatus) -> tuple[str, ...]:
@@ -89,6 +91,7 @@ def _counts(listener: ListenerStatus) -> tuple[str, ...]:
         str(listener.active),
         str(listener.opened),
         str(listener.unserved or ""),
+        str(listener.bad_prefaces or ""),
         str(listener.refused or ""),
         str(listener.untracked or ""),
     )
