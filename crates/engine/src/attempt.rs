@@ -4,7 +4,9 @@
 use std::os::fd::OwnedFd;
 
 use protobalance_core::session::{Event, Failure, Side};
+use rustix::io::{self, Errno};
 
+use crate::connect::Then;
 use crate::ending::reset_at_close;
 use crate::pair::Pair;
 use crate::relay::Flow;
@@ -24,21 +26,33 @@ impl Worker {
     /// Connects to a node of the session's cluster.
     pub(crate) fn attempt(&mut self, key: u32, index: usize) {
         self.begin_control(key, index);
+        let frugal = self.is_frugal();
+        self.in_account(key, forget_last_attempt);
         let Some(pair) = self.table.get_mut(key) else { return };
-        let held = pair.held();
-        forget_last_attempt(pair);
-        let mut started = start(pair, index);
-        if started == Err(Failure::OurShortage) && self.spare.lend() {
-            started = start(pair, index);
+        // What the client has said already goes out with the handshake's last packet.
+        let ahead = pair.read_ahead(&mut self.buffer, frugal);
+        if let Some(Err(error)) = ahead
+            && !matches!(error, Errno::AGAIN | Errno::INTR)
+        {
+            // The kernel tells it once.
+            return self.side_broke(key, Side::Client, error);
         }
-        self.held = self.held + pair.held() - held;
+        let then = what_follows(pair, ahead);
+        let mut started = start(pair, index, then);
+        if started == Err(Failure::OurShortage) && self.spare.lend() {
+            started = start(pair, index, then);
+        }
+        if let (Err(_), Some(Ok(count @ 1..))) = (started, ahead) {
+            pair.to_node.hold(&self.buffer[..count]);
+            self.held += count;
+        }
         let number = pair.attempt;
         if let Err(failure) = started {
             return self.fail_later(key, failure);
         }
         self.arm(key);
         // On a fast way the connection stands already, and the first bytes can go with it.
-        self.pump(key, Side::Client);
+        self.pump_ahead(key, Side::Client, ahead);
         if self.table.get_mut(key).is_some_and(|pair| pair.attempt == number) {
             self.watch(key, Side::Node);
         }
@@ -84,12 +98,19 @@ fn forget_last_attempt(pair: &mut Pair) {
     }
 }
 
+/// Whether the node will be spoken to as soon as it can be.
+fn what_follows(pair: &Pair, ahead: Option<io::Result<usize>>) -> Then {
+    let read = matches!(ahead, Some(Ok(1..)));
+    let held = pair.to_node.held() > 0 && !pair.session.holds_client();
+    if read || held || pair.is_preceded() { Then::Speak } else { Then::Wait }
+}
+
 /// Begins the connect, and prepares what goes before the client's bytes.
-fn start(pair: &mut Pair, index: usize) -> Result<(), Failure> {
+fn start(pair: &mut Pair, index: usize, then: Then) -> Result<(), Failure> {
     let Some(route) = &pair.route else { return Err(Failure::Withdrawn) };
     let introduce = route.introduce;
     let steady = pair.listener.ftp.is_some() || !route.ports.is_empty();
-    let asker = Asker { client: pair.session.client(), steady };
+    let asker = Asker { client: pair.session.client(), steady, then };
     let socket: OwnedFd = match pair.port {
         0 => route.sources.start(&route.addresses[index], asker)?,
         port => route.sources.start(&route.addresses[index].at_port(port), asker)?,

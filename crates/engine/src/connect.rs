@@ -58,11 +58,21 @@ impl std::fmt::Display for NodeAddress {
     }
 }
 
+/// What follows a connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Perhaps nothing for a while.
+    Wait,
+    /// Bytes, at once: they take the handshake's last acknowledgement along, which saves both sides a
+    /// packet. Without them that one would be late, and a node that speaks first with it.
+    Speak,
+}
+
 /// Begins a connect. Whether it succeeded is known when the socket becomes writable or a write succeeds.
-pub(crate) fn start(address: &NodeAddress) -> Result<OwnedFd, Failure> {
+pub(crate) fn start(address: &NodeAddress, then: Then) -> Result<OwnedFd, Failure> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (socket, outcome) = match address {
-        NodeAddress::Tcp(address) => return tcp(*address, |_| Ok(())).map_err(failure),
+        NodeAddress::Tcp(address) => return tcp(*address, then, |_| Ok(())).map_err(failure),
         NodeAddress::Unix(path) => {
             let socket =
                 socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failure)?;
@@ -81,6 +91,7 @@ pub(crate) fn start(address: &NodeAddress) -> Result<OwnedFd, Failure> {
 /// Begins a connect over TCP from a socket that was prepared for it.
 pub(crate) fn tcp(
     address: SocketAddr,
+    then: Then,
     prepare: impl FnOnce(&OwnedFd) -> Result<(), Errno>,
 ) -> Result<OwnedFd, Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -89,6 +100,9 @@ pub(crate) fn tcp(
     // As for clients: an urgent byte that comes before we look is read as data, not lost.
     sockopt::set_socket_oobinline(&socket, true)?;
     prepare(&socket)?;
+    if then == Then::Speak {
+        sockopt::set_tcp_quickack(&socket, false)?;
+    }
     match connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
         Err(error) => Err(error),

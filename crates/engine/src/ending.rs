@@ -36,16 +36,16 @@ impl Worker {
     }
 
     fn say_goodbye(&mut self, key: u32) -> bool {
-        self.in_account(key, Pair::say_goodbye)
+        self.in_account(key, Pair::say_goodbye).unwrap_or(true)
     }
 
     /// What a session does with bytes that it holds outside of a turn.
-    fn in_account(&mut self, key: u32, act: impl FnOnce(&mut Pair) -> bool) -> bool {
-        let Some(pair) = self.table.get_mut(key) else { return true };
+    pub(crate) fn in_account<T>(&mut self, key: u32, act: impl FnOnce(&mut Pair) -> T) -> Option<T> {
+        let pair = self.table.get_mut(key)?;
         let held = pair.held();
-        let done = act(pair);
+        let outcome = act(pair);
         self.held = self.held + pair.held() - held;
-        done
+        Some(outcome)
     }
 
     pub(crate) fn end(&mut self, key: u32, reason: CloseReason, reset: bool) {

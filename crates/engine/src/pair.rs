@@ -17,7 +17,7 @@ use crate::ftp::{Control, Rewritten};
 use crate::introduction::Introduction;
 use crate::newcomer::Learned;
 use crate::plan::{Listener, Route};
-use crate::relay::{Flow, Pumped};
+use crate::relay::{Flow, Pumped, ReadAhead};
 use crate::tls::{End, Link};
 
 /// One session's sockets and state.
@@ -116,8 +116,29 @@ impl Pair {
         }
     }
 
-    /// One turn of the direction that `side` feeds.
-    pub(crate) fn pump_from(&mut self, side: Side, buffer: &mut [u8], frugal: bool) -> Pumped {
+    /// Whether something of ours goes to the node before the client's bytes.
+    pub(crate) fn is_preceded(&self) -> bool {
+        let introduced = |route: &Route| route.introduce.is_some() && !self.session.pinned();
+        self.route.as_ref().is_some_and(|route| route.tls.is_some() || introduced(route))
+    }
+
+    /// Reads what the client has said before there is a node to give it to; `None` where that must wait.
+    pub(crate) fn read_ahead(&self, buffer: &mut [u8], frugal: bool) -> Option<Result<usize, Errno>> {
+        if self.client_tls.is_some() || self.is_preceded() || self.session.holds_client() {
+            return None;
+        }
+        self.to_node.read_ahead(self.client.as_fd(), buffer, frugal)
+    }
+
+    /// One turn of the direction that `side` feeds; `ahead` is what came of a read of the client's socket
+    /// that was made for it before.
+    pub(crate) fn pump_from(
+        &mut self,
+        side: Side,
+        ahead: Option<Result<usize, Errno>>,
+        buffer: &mut [u8],
+        frugal: bool,
+    ) -> Pumped {
         if side == Side::Client
             && let Some(stopped) = self.finish_introduction()
         {
@@ -138,7 +159,10 @@ impl Pair {
             };
         }
         match side {
-            Side::Client => self.to_node.pump(client, node, buffer, frugal),
+            Side::Client => match ahead {
+                None => self.to_node.pump(client, node, buffer, frugal),
+                outcome => self.to_node.pump(ReadAhead { outcome, socket: client }, node, buffer, frugal),
+            },
             Side::Node => match &mut self.ftp {
                 None => self.to_client.pump(node, client, buffer, frugal),
                 Some(control) => self.to_client.pump(Rewritten { node, control }, client, buffer, frugal),

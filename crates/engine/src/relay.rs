@@ -7,7 +7,7 @@
 
 mod ends;
 
-pub(crate) use ends::{Sink, Source};
+pub(crate) use ends::{Manner, ReadAhead, Sink, Source};
 use rustix::io::Errno;
 
 use crate::held::Held;
@@ -138,6 +138,29 @@ impl Flow {
         self.replay = None;
     }
 
+    /// Makes the first read while there is no sink yet; `None` where a turn would not begin with one.
+    /// The turn that follows is told of it by [`ReadAhead`]; where none follows, what was read is to be held.
+    pub(crate) fn read_ahead(
+        &self,
+        mut source: impl Source,
+        buffer: &mut [u8],
+        frugal: bool,
+    ) -> Option<Result<usize, Errno>> {
+        let begins_with_it = self.held.is_none() && !self.ended && !self.urgent;
+        let size = self.size(buffer, frugal);
+        begins_with_it.then(|| source.recv(buffer, size))
+    }
+
+    /// Holds what was read ahead, for a sink that there will be.
+    pub(crate) fn hold(&mut self, bytes: &[u8]) {
+        self.read += bytes.len() as u64;
+        self.held = Some(Box::new(Held::new(bytes, false)));
+    }
+
+    fn size(&self, buffer: &[u8], frugal: bool) -> usize {
+        if frugal { FRUGAL_READ } else { (self.read_size as usize).min(buffer.len()) }
+    }
+
     /// Puts what was written to the last sink before what is held, for the next sink.
     pub(crate) fn rewind(&mut self) {
         let Some(mut bytes) = self.replay.as_mut().map(std::mem::take).filter(|written| !written.is_empty())
@@ -184,7 +207,7 @@ impl Flow {
         if self.urgent && source.at_mark() {
             return self.pass_urgent(source, sink);
         }
-        let size = if frugal { FRUGAL_READ } else { (self.read_size as usize).min(buffer.len()) };
+        let size = self.size(buffer, frugal);
         let count = match source.recv(buffer, size) {
             Ok(0) => {
                 self.ended = true;
@@ -196,7 +219,10 @@ impl Flow {
             Err(error) => return Some(Pumped::SourceBroke(error)),
         };
         self.read += count as u64;
-        match self.deliver(sink, &buffer[..count]) {
+        let is_last =
+            self.hangup && count < size && !self.urgent && !self.last_words && From::SHORT_READ_DRAINS;
+        let manner = if is_last { Manner::Last } else { Manner::Plain };
+        match self.deliver(sink, &buffer[..count], manner) {
             Ok(true) => {}
             Ok(false) => {
                 self.read_size = SMALL_READ as u32;
@@ -210,15 +236,13 @@ impl Flow {
             self.urgent |= source.at_mark();
             return None;
         }
-        if self.urgent || self.last_words || !From::SHORT_READ_DRAINS {
-            // An urgent byte may have stopped the read short of the end.
-            return None;
-        }
-        if self.hangup {
+        if is_last {
             self.ended = true;
             return Some(Pumped::Delivered);
         }
-        Some(Pumped::Waiting)
+        // An urgent byte may have stopped the read short of the end.
+        let is_drained = !self.urgent && !self.last_words && From::SHORT_READ_DRAINS;
+        is_drained.then_some(Pumped::Waiting)
     }
 
     /// Writes what is held; true if nothing is left, here or in the sink.
@@ -226,7 +250,8 @@ impl Flow {
         let Some(held) = &mut self.held else { return sink.flush() };
         while held.len() > 0 {
             let (next, urgent) = held.next();
-            match sink.send(next, urgent) {
+            let manner = if urgent { Manner::Urgent } else { Manner::Plain };
+            match sink.send(next, manner) {
                 Ok(count) => {
                     remember(&mut self.replay, &next[..count]);
                     held.sent(count);
@@ -240,8 +265,8 @@ impl Flow {
     }
 
     /// Writes fresh bytes and holds the rest; true if there is no rest, here or in the sink.
-    fn deliver(&mut self, sink: &mut impl Sink, bytes: &[u8]) -> Result<bool, Errno> {
-        let outcome = sink.send(bytes, false);
+    fn deliver(&mut self, sink: &mut impl Sink, bytes: &[u8], manner: Manner) -> Result<bool, Errno> {
+        let outcome = sink.send(bytes, manner);
         let sent = outcome.unwrap_or(0);
         remember(&mut self.replay, &bytes[..sent]);
         if sent == bytes.len() {

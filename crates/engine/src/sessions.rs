@@ -76,7 +76,17 @@ impl Worker {
 
     /// One turn of the direction that `side` feeds, and what follows from it.
     pub(crate) fn pump(&mut self, key: u32, side: Side) {
-        let frugal = self.held > HELD_BUDGET;
+        self.pump_ahead(key, side, None);
+    }
+
+    /// Whether reads are to be small.
+    pub(crate) fn is_frugal(&self) -> bool {
+        self.held > HELD_BUDGET
+    }
+
+    /// The same, where its first read was made before.
+    pub(crate) fn pump_ahead(&mut self, key: u32, side: Side, ahead: Option<rustix::io::Result<usize>>) {
+        let frugal = self.is_frugal();
         let Some(pair) = self.table.get_mut(key) else { return };
         if side == Side::Node && pair.session.phase() == Phase::Connecting {
             // What became of the attempt is for its own event to say.
@@ -90,7 +100,7 @@ impl Worker {
             return;
         }
         let (held, moved) = (pair.held(), pair.to_node.delivered() + pair.to_client.read());
-        let pumped = pair.pump_from(side, &mut self.buffer, frugal);
+        let pumped = pair.pump_from(side, ahead, &mut self.buffer, frugal);
         let replied = side == Side::Node && pair.ftp.is_some();
         self.held = self.held + pair.held() - held;
         if pair.to_node.delivered() + pair.to_client.read() != moved {

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use rustix::net::bind;
 
 use crate::bind::unbound;
-use crate::connect::{NodeAddress, failure, start, tcp};
+use crate::connect::{NodeAddress, Then, failure, start, tcp};
 use crate::spec::ClusterSpec;
 use crate::sys::{bind_address_without_port, transparent};
 
@@ -47,6 +47,7 @@ pub(crate) struct Asker {
     /// Whether all connections of a client are to come from one address, if that has ports: servers of FTP
     /// want the control connection and its data connections to.
     pub(crate) steady: bool,
+    pub(crate) then: Then,
 }
 
 impl Sources {
@@ -84,13 +85,13 @@ impl Sources {
 
     /// Begins a connect.
     pub(crate) fn start(&self, address: &NodeAddress, asker: Asker) -> Result<OwnedFd, Failure> {
-        let NodeAddress::Tcp(to) = address else { return start(address) };
+        let NodeAddress::Tcp(to) = address else { return start(address, asker.then) };
         match self {
             Sources::Pool(pool) => pool.connect(*to, asker).map_err(failure),
             Sources::Client if asker.client.is_ipv4() == to.is_ipv4() => {
-                through(*to, asker.client, true).map_err(failure)
+                through(*to, asker.client, true, asker.then).map_err(failure)
             }
-            Sources::Client | Sources::Kernel => start(address),
+            Sources::Client | Sources::Kernel => start(address, asker.then),
         }
     }
 }
@@ -99,12 +100,12 @@ impl Pool {
     fn connect(&self, to: SocketAddr, asker: Asker) -> Result<OwnedFd, Errno> {
         let own = if to.is_ipv4() { &self.v4 } else { &self.v6 };
         if own.is_empty() {
-            return tcp(to, |_| Ok(()));
+            return tcp(to, asker.then, |_| Ok(()));
         }
         let first = if asker.steady { hash(asker.client) } else { self.turn.fetch_add(1, Relaxed) };
         let mut outcome = Err(Errno::ADDRNOTAVAIL);
         for step in 0..own.len() {
-            outcome = through(to, own[(first as usize + step) % own.len()], false);
+            outcome = through(to, own[(first as usize + step) % own.len()], false, asker.then);
             if !matches!(outcome, Err(Errno::ADDRNOTAVAIL)) {
                 break;
             }
@@ -121,8 +122,8 @@ fn hash(client: IpAddr) -> u32 {
     (mix(bits) >> 32) as u32
 }
 
-fn through(to: SocketAddr, source: IpAddr, foreign: bool) -> Result<OwnedFd, Errno> {
-    tcp(to, |socket| {
+fn through(to: SocketAddr, source: IpAddr, foreign: bool, then: Then) -> Result<OwnedFd, Errno> {
+    tcp(to, then, |socket| {
         if foreign {
             transparent(socket, to.is_ipv4())?;
         }

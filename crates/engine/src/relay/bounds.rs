@@ -126,3 +126,62 @@ fn connected() -> (TcpStream, TcpStream) {
     let one = TcpStream::connect(listener.local_addr().expect("its address")).expect("connected");
     (one, listener.accept().expect("accepted").0)
 }
+
+/// Takes everything, and notes how it was given.
+#[derive(Default)]
+struct Notes(Vec<Manner>);
+
+impl Sink for &mut Notes {
+    fn send(&mut self, bytes: &[u8], manner: Manner) -> Result<usize, Errno> {
+        self.0.push(manner);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<bool, Errno> {
+        Ok(true)
+    }
+}
+
+#[test]
+fn only_bytes_that_the_end_follows_wait_for_it() {
+    for (hangup, urgent, expected) in [
+        (false, false, Manner::Plain),
+        (true, false, Manner::Last),
+        // What follows an urgent byte has not been read yet.
+        (true, true, Manner::Plain),
+    ] {
+        let ((mut client, source), mut notes) = (pair(), Notes::default());
+        client.write_all(b"last words").expect("room");
+        client.shutdown(std::net::Shutdown::Write).expect("ended");
+        let mut flow = Flow::new();
+        if hangup {
+            flow.note_hangup();
+        }
+        if urgent {
+            flow.note_urgent();
+        }
+        let ended = flow.pump(source.as_fd(), &mut notes, &mut vec![0; BUFFER], false) == Pumped::Delivered;
+        assert_eq!((notes.0, ended), (vec![expected], hangup), "{hangup} {urgent}");
+    }
+}
+
+#[test]
+fn what_was_read_ahead_is_told_once_or_held() {
+    let ((mut client, source), (mut node, sink)) = (pair(), pair());
+    let (mut flow, mut buffer) = (Flow::new(), vec![0; BUFFER]);
+    client.write_all(b"one ").expect("room");
+    let outcome = flow.read_ahead(source.as_fd(), &mut buffer, false);
+    assert_eq!(outcome, Some(Ok(4)));
+    client.write_all(b"two ").expect("room");
+    let ahead = ReadAhead { outcome, socket: source.as_fd() };
+    assert_eq!(flow.pump(ahead, sink.as_fd(), &mut buffer, false), Pumped::Waiting);
+    assert_eq!(flow.delivered(), 4);
+    let Some(Ok(count)) = flow.read_ahead(source.as_fd(), &mut buffer, false) else { panic!("nothing read") };
+    flow.hold(&buffer[..count]);
+    assert_eq!((flow.held(), flow.delivered()), (4, 4));
+    assert_eq!(flow.read_ahead(source.as_fd(), &mut buffer, false), None, "what is held goes first");
+    assert_eq!(flow.pump(source.as_fd(), sink.as_fd(), &mut buffer, false), Pumped::Waiting);
+    let mut all = [0; 8];
+    node.read_exact(&mut all).expect("all of it");
+    assert_eq!(&all, b"one two ");
+}

@@ -22,10 +22,20 @@ pub(crate) trait Source {
     fn at_mark(&self) -> bool;
 }
 
+/// How bytes go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Plain,
+    /// One byte, out of band.
+    Urgent,
+    /// The direction's end follows at once, and takes no packet of its own.
+    Last,
+}
+
 /// Where bytes go.
 pub(crate) trait Sink {
     /// Takes what it can; the rest is for later. `AGAIN` if it can take nothing now.
-    fn send(&mut self, bytes: &[u8], urgent: bool) -> Result<usize, Errno>;
+    fn send(&mut self, bytes: &[u8], manner: Manner) -> Result<usize, Errno>;
 
     /// Whether everything taken has gone to the kernel; tries to get it there.
     fn flush(&mut self) -> Result<bool, Errno>;
@@ -45,10 +55,34 @@ impl Source for BorrowedFd<'_> {
     }
 }
 
+/// A socket whose first read was made before its turn: what came of it is told first. The bytes are at the
+/// start of the buffer that the turn reads to.
+#[derive(Debug)]
+pub(crate) struct ReadAhead<'a> {
+    pub(crate) outcome: Option<Result<usize, Errno>>,
+    pub(crate) socket: BorrowedFd<'a>,
+}
+
+impl Source for ReadAhead<'_> {
+    const SHORT_READ_DRAINS: bool = true;
+
+    fn recv(&mut self, buffer: &mut [u8], size: usize) -> Result<usize, Errno> {
+        self.outcome.take().unwrap_or_else(|| self.socket.recv(buffer, size))
+    }
+
+    fn at_mark(&self) -> bool {
+        self.socket.at_mark()
+    }
+}
+
 impl Sink for BorrowedFd<'_> {
-    fn send(&mut self, bytes: &[u8], urgent: bool) -> Result<usize, Errno> {
-        let out_of_band = urgent && !is_unix(*self);
-        let flags = SendFlags::NOSIGNAL | if out_of_band { SendFlags::OOB } else { SendFlags::empty() };
+    fn send(&mut self, bytes: &[u8], manner: Manner) -> Result<usize, Errno> {
+        let flags = SendFlags::NOSIGNAL
+            | match manner {
+                Manner::Urgent if !is_unix(*self) => SendFlags::OOB,
+                Manner::Plain | Manner::Urgent => SendFlags::empty(),
+                Manner::Last => SendFlags::MORE,
+            };
         loop {
             match send(*self, bytes, flags) {
                 Err(Errno::INTR) => {}

@@ -13,7 +13,7 @@ use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use rustls::{Connection, Error};
 
 use super::wire::{Wire, errno};
-use crate::relay::{Sink, Source};
+use crate::relay::{Manner, Sink, Source};
 
 /// What is read at once while shaking hands: no more than rustls takes in one piece.
 const HANDSHAKE_READ: usize = 4096;
@@ -278,9 +278,9 @@ impl Source for End<'_> {
 }
 
 impl Sink for End<'_> {
-    fn send(&mut self, bytes: &[u8], urgent: bool) -> Result<usize, Errno> {
+    fn send(&mut self, bytes: &[u8], manner: Manner) -> Result<usize, Errno> {
         match self {
-            End::Plain(socket) => socket.send(bytes, urgent),
+            End::Plain(socket) => socket.send(bytes, manner),
             End::Tls(link, socket) => link.send(*socket, bytes),
         }
     }

@@ -10,7 +10,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt}
 
 use super::inward::Inward;
 use super::{Broken, End, Link, Outward, fault};
-use crate::relay::{BUFFER, Flow, Pumped, Sink, Source};
+use crate::relay::{BUFFER, Flow, Manner, Pumped, Sink, Source};
 use crate::spec::{CertificateSpec, InwardSpec, NodeSpec, OutwardSpec, PemSpec};
 
 struct Random(u64);
@@ -111,9 +111,9 @@ impl Joined {
     fn settle(&mut self) {
         let mut buffer = vec![0; BUFFER];
         let (mut client, mut server) = self.ends();
-        assert_eq!(client.send(b"?", false), Ok(1));
+        assert_eq!(client.send(b"?", Manner::Plain), Ok(1));
         assert_eq!(server.recv(&mut buffer, 10), Ok(1));
-        assert_eq!(server.send(b"!", false), Ok(1));
+        assert_eq!(server.send(b"!", Manner::Plain), Ok(1));
         assert_eq!(client.recv(&mut buffer, 10), Ok(1));
     }
 }
@@ -180,7 +180,7 @@ fn one_side_may_end_long_before_the_other() {
     assert!(joined.client.say_goodbye(joined.near.as_fd()));
     let (mut client, mut server) = joined.ends();
     assert_eq!(server.recv(&mut buffer, 10), Ok(0));
-    assert_eq!(server.send(b"late answer", false), Ok(11));
+    assert_eq!(server.send(b"late answer", Manner::Plain), Ok(11));
     assert_eq!(client.recv(&mut buffer, 100), Ok(11));
     assert_eq!(&buffer[..11], b"late answer");
     assert!(joined.server.say_goodbye(joined.far.as_fd()));
@@ -192,7 +192,7 @@ fn an_end_without_a_goodbye_is_a_cut() {
     let mut joined = joined();
     joined.settle();
     let mut buffer = vec![0; BUFFER];
-    assert_eq!(joined.ends().1.send(b"the first half", false), Ok(14));
+    assert_eq!(joined.ends().1.send(b"the first half", Manner::Plain), Ok(14));
     shutdown(&joined.far, Shutdown::Write).expect("cut");
     let (mut client, _) = joined.ends();
     assert_eq!(client.recv(&mut buffer, 100), Ok(14));
@@ -224,7 +224,7 @@ fn a_peer_that_reads_nothing_is_given_no_more_than_a_little() {
     let data = vec![7; 1 << 20];
     let mut taken = 0;
     let refused = loop {
-        match client.send(&data, false) {
+        match client.send(&data, Manner::Plain) {
             Ok(count) => taken += count,
             Err(error) => break error,
         }
@@ -255,7 +255,7 @@ fn whatever_is_no_tls_is_refused_and_what_came_before_it_counts() {
     let mut joined = joined();
     joined.settle();
     let mut buffer = vec![0; BUFFER];
-    assert_eq!(joined.ends().0.send(b"sound", false), Ok(5));
+    assert_eq!(joined.ends().0.send(b"sound", Manner::Plain), Ok(5));
     send(&joined.near, b"not a record of any kind", SendFlags::NOSIGNAL).expect("room");
     let (_, mut server) = joined.ends();
     assert_eq!(server.recv(&mut buffer, 100), Ok(5));
@@ -276,7 +276,7 @@ fn an_end_that_nobody_has_read_is_seen() {
 
     let mut joined = self::joined();
     joined.settle();
-    assert_eq!(joined.ends().0.send(b"wait", false), Ok(4));
+    assert_eq!(joined.ends().0.send(b"wait", Manner::Plain), Ok(4));
     assert!(joined.client.say_goodbye(joined.near.as_fd()));
     assert_eq!(joined.server.look(&joined.far), Ok(false), "something was said before");
     assert_eq!(joined.ends().1.recv(&mut buffer, 10), Ok(4));
