@@ -21,6 +21,11 @@ class Placement:
     balancer: frozenset[int]
     load: frozenset[int]
 
+    @property
+    def apart(self) -> bool:
+        """Whether they have none in common."""
+        return not self.balancer & self.load
+
     def on_balancer(self) -> tuple[str, ...]:
         """The command that what follows is run by."""
         return ("taskset", "--cpu-list", _list(self.balancer))

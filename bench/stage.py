@@ -7,9 +7,10 @@ memory grown by one system is met by the next.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bench.case import MeasureError
 from bench.options import Placement
@@ -51,60 +52,83 @@ class _Started(Running):
 
 @dataclass(frozen=True)
 class Stage:
-    """All of it."""
+    """All of it but the nodes, which begin with the load."""
 
     setting: Setting
     placement: Placement
     shape: Shape
     network: Namespace
-    nodes: Run
     running: Running | None
 
     def processes(self) -> list[int]:
         """The system's."""
         return self.running.processes() if self.running else []
 
+    @contextmanager
+    def started(self, subcommand: str, **options: object) -> Iterator[Run]:
+        """The load tool, at its place."""
+        with self.network.entered(), started_under(self.placement.on_load(), subcommand, **options) as run:
+            yield run
+
+    @contextmanager
+    def nodes(self) -> Iterator[Nodes]:
+        """The nodes, in a process of their own."""
+        with self.started("serve", **self._for_nodes(), **asdict(self.shape)) as run:
+            run.line()
+            yield Nodes(run)
+
     def rate(self, *, parallel: int, seconds: float, depth: int = 1) -> Rate:
-        """Clients without a pause. `MeasureError` if anything was not as it must be."""
+        """Clients without a pause. `MeasureError` if anything was not as it must be.
+
+        Where the load has cores of its own, clients and nodes are one process that never sleeps.
+        """
         pids = self.processes()
         before = cpu_seconds(pids)
-        with (
-            self.network.entered(),
-            started_under(
-                self.placement.on_load(),
-                "rate",
-                target=text_of(self.setting.listen[0]),
-                ports=len(self.setting.listen),
-                parallel=parallel,
-                depth=depth,
-                request=self.shape.request,
-                answer=self.shape.answer,
-                each=self.shape.each,
-                warm_up_ms=round(seconds * 1000 / 3),
-                duration_ms=round(seconds * 1000),
-            ) as run,
-        ):
+        options = {
+            "target": text_of(self.setting.listen[0]),
+            "ports": len(self.setting.listen),
+            "parallel": parallel,
+            "depth": depth,
+            "warm_up_ms": round(seconds * 1000 / 3),
+            "duration_ms": round(seconds * 1000),
+        }
+        with ExitStack() as stack:
+            if self.placement.apart:
+                options |= {"nodes": len(self.setting.nodes), "bind": text_of(self.setting.nodes[0])}
+            else:
+                stack.callback(stack.enter_context(self.nodes()).check)
+            run = stack.enter_context(self.started("rate", **options, **asdict(self.shape)))
             result = run.line()
+        cpu = cpu_seconds(pids) - before
         if result["errors"]:
-            raise MeasureError(
-                ", ".join(f"{count} clients: {word}" for word, count in result["errors"].items())
-            )
+            raise MeasureError(", ".join(f"{count}x {word}" for word, count in result["errors"].items()))
         self.check(pids)
-        return Rate(cpu=cpu_seconds(pids) - before, **{name: result[name] for name in Rate.MEASURED})
+        return Rate(cpu=cpu, **{name: result[name] for name in Rate.MEASURED})
 
     def check(self, pids: list[int]) -> None:
-        """`MeasureError` if a process has gone, or a node was told nonsense."""
+        """`MeasureError` if one of the system's processes has gone, or another has come."""
         if self.processes() != pids:
             raise MeasureError("a process of the balancer ended")
-        if broken := self.report()["broken"]:
-            raise MeasureError(f"{broken} connections were cut off, or brought a node wrong bytes")
 
-    def report(self) -> dict[str, int]:
-        """What the nodes have seen."""
-        assert self.nodes.child.stdin
-        self.nodes.child.stdin.write("\n")
-        self.nodes.child.stdin.flush()
-        return self.nodes.line()
+    def _for_nodes(self) -> dict[str, object]:
+        return {"bind": text_of(self.setting.nodes[0]), "count": len(self.setting.nodes)}
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """All nodes, one process."""
+
+    run: Run
+
+    def report(self) -> dict[str, Any]:
+        """What they have seen."""
+        self.run.say()
+        return self.run.line()
+
+    def check(self) -> None:
+        """`MeasureError` if a connection came to them otherwise than it must."""
+        if broken := self.report()["broken"]:
+            raise MeasureError(f"{broken}x cut off at a node, or wrong bytes")
 
 
 @dataclass(frozen=True)
@@ -148,29 +172,21 @@ def stage(
         network.set("net.ipv4.ip_local_port_range", f"'{CLIENT_PORTS}'")
         # Clients connect faster than TIME_WAIT ends: they may use such a port again after a second.
         network.set("net.ipv4.tcp_tw_reuse", "1")
-        with network.entered(), started_under(placement.on_load(), "serve", **_nodes(shape, nodes)) as serve:
-            serve.line()
-            at = tuple((HOST, NODES + number) for number in range(nodes))
-            setting = Setting(folder, _ports(listeners), at, len(placement.balancer))
-            running = None
-            if system.command(setting):
-                running = _Started(system, setting, placement)
-            else:
-                setting = Setting(folder, at, at, len(placement.balancer))
-            try:
-                yield Stage(setting, placement, shape, network, serve, running)
-            finally:
-                if running:
-                    running.stop()
+        at = tuple((HOST, NODES + number) for number in range(nodes))
+        setting = Setting(folder, _ports(listeners), at, len(placement.balancer))
+        if not system.command(setting):
+            yield Stage(replace(setting, listen=at), placement, shape, network, None)
+            return
+        with network.entered():
+            running = _Started(system, setting, placement)
+        try:
+            yield Stage(setting, placement, shape, network, running)
+        finally:
+            running.stop()
 
 
 def _ports(listeners: int) -> tuple[tuple[str, int], ...]:
     return tuple((HOST, LISTENERS + number) for number in range(listeners))
-
-
-def _nodes(shape: Shape, count: int) -> dict[str, object]:
-    sizes = {"request": shape.request, "answer": shape.answer, "each": shape.each}
-    return {"bind": f"{HOST}:{NODES}", "count": count, **sizes}
 
 
 def setting_for_show() -> Setting:

@@ -52,10 +52,14 @@ class Run:
 
     def mark(self) -> int:
         """Begin a new epoch of a churn: its number, once every later connection counts to it."""
-        assert self.child.stdin
-        self.child.stdin.write("\n")
-        self.child.stdin.flush()
+        self.say()
         return int(self.line()["epoch"])
+
+    def say(self, word: str = "") -> None:
+        """A line to it."""
+        assert self.child.stdin
+        self.child.stdin.write(f"{word}\n")
+        self.child.stdin.flush()
 
     def tell_end(self) -> None:
         """Close its input: the clients finish, the nodes end."""

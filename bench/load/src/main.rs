@@ -58,7 +58,7 @@ usage: pbload SUBCOMMAND --option value …
 For measurements, lean: requests and answers of so many bytes, both ends told the same
   serve    [--bind 127.0.0.1:0] [--count 1] [--request 100] [--answer 100] [--each EXCHANGES, then close]
   rate     --target ADDRESS [--ports 1] [--parallel 1] [--request 100] [--answer 100] [--each EXCHANGES]
-           [--depth 1] [--warm-up-ms 300] [--duration-ms 1000] [--patience-ms 5000]";
+           [--nodes 0 --bind ADDRESS] [--depth 1] [--warm-up-ms 300] [--duration-ms 1000] [--patience-ms 5000]";
 
 /// What a subcommand returns: whether every client was served without an error.
 type Outcome = Result<bool, Box<dyn Error>>;

@@ -1,5 +1,9 @@
 //! `pbload rate`: so many clients that exchange without a pause for a while, and how often and how fast that
 //! went. A client whose connection is over opens the next at once.
+//!
+//! With `--nodes` it is the nodes as well, and never sleeps: whoever sends to a process that sleeps on another
+//! core pays for waking it, on a virtual machine more than for the sending, and how often that is so varies by
+//! luck. A balancer between such ends is measured as one between network cards is.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -14,6 +18,7 @@ use crate::caller::{Caller, Moved, Turn};
 use crate::events::Events;
 use crate::exchange::{Payload, Shape};
 use crate::histogram::Histogram;
+use crate::serve::{LISTENERS, Nodes};
 use crate::served::Next;
 
 /// More errors than this end the run: it has failed anyway.
@@ -25,6 +30,7 @@ struct Rate {
     ports: u64,
     depth: u64,
     payload: Payload,
+    nodes: Option<Nodes>,
     callers: Vec<Option<Caller>>,
     again: VecDeque<usize>,
     opened: u64,
@@ -55,6 +61,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
         ports: arguments.get("ports", 1)?,
         depth: arguments.get("depth", 1)?,
         payload: Payload::new(),
+        nodes: None,
         callers: (0..parallel).map(|_| None).collect(),
         again: VecDeque::new(),
         opened: 0,
@@ -64,9 +71,14 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
         durations: Histogram::new(),
         errors: BTreeMap::new(),
     };
+    let nodes: u16 = arguments.get("nodes", 0)?;
+    let bind: SocketAddr = arguments.get("bind", SocketAddr::from(([127, 0, 0, 1], 0)))?;
     arguments.finish()?;
 
     let mut events = Events::new()?;
+    if nodes > 0 {
+        rate.nodes = Some(Nodes::listening(shape, bind, nodes, &events)?);
+    }
     let begun = Instant::now();
     for number in 0..parallel {
         rate.open(number, &events)?;
@@ -87,6 +99,10 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     let left = rate.callers.iter().flatten().count() as u64;
     if left > 0 {
         rate.errors.insert("timeout".into(), left);
+    }
+    let broken = rate.nodes.as_ref().map_or(0, Nodes::broken);
+    if broken > 0 {
+        rate.errors.insert("cut off at a node, or wrong bytes".into(), broken);
     }
     report["total_exchanges"] = json!(rate.whole.exchanges);
     report["total_bytes"] = json!(rate.whole.bytes);
@@ -119,10 +135,16 @@ impl Rate {
             if left.is_zero() || self.errors.values().sum::<u64>() > ERRORS {
                 break;
             }
-            let patience = if self.again.is_empty() { left } else { Duration::ZERO };
-            for index in 0..events.gather(Some(patience))? {
+            let sleeps = self.nodes.is_none() && self.again.is_empty();
+            for index in 0..events.gather(Some(if sleeps { left } else { Duration::ZERO }))? {
                 let ready = events.ready(index);
-                self.attend(ready.number as usize, ready.ended, events)?;
+                match &mut self.nodes {
+                    Some(nodes) if ready.number >= LISTENERS => nodes.attend(ready, events)?,
+                    _ => self.attend(ready.number as usize, ready.ended, events)?,
+                }
+            }
+            if let Some(nodes) = &mut self.nodes {
+                nodes.go_on(events)?;
             }
             for _ in 0..self.again.len() {
                 if let Some(number) = self.again.pop_front() {

@@ -12,13 +12,15 @@ use serde_json::json;
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::control::Control;
-use crate::events::{CONTROL, Events};
+use crate::events::{CONTROL, Events, Ready};
 use crate::exchange::{Got, Payload, Shape, TURNS};
 use crate::served::Next;
 use crate::sockets;
 
-/// Listeners are numbered from here on, connections from 0.
-const LISTENERS: u64 = 1 << 32;
+/// Listeners are numbered from here on: below, there is room for clients of the same process.
+pub(crate) const LISTENERS: u64 = 1 << 32;
+/// Their connections from here on.
+const CONNECTIONS: u64 = 1 << 33;
 /// Connections taken from one listener before the others have their turn.
 const ACCEPTS: usize = 64;
 
@@ -29,7 +31,8 @@ struct Served {
     writing: bool,
 }
 
-struct Nodes {
+/// All nodes of this process.
+pub(crate) struct Nodes {
     shape: Shape,
     payload: Payload,
     listeners: Vec<OwnedFd>,
@@ -43,62 +46,90 @@ struct Nodes {
 /// Runs the subcommand.
 pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     let shape = Shape::parse(&mut arguments)?;
-    let mut bind: SocketAddr = arguments.get("bind", SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    let bind: SocketAddr = arguments.get("bind", SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let count: u16 = arguments.get("count", 1)?;
     arguments.finish()?;
     let mut events = Events::new()?;
-    let control = Control::new(&events)?;
-    let mut listeners = Vec::new();
-    let mut addresses = Vec::new();
-    for number in 0..count {
-        let listener = sockets::listening(bind, 65_535)?;
-        sockets::speak_at_once(&listener)?;
-        events.watch_level(&listener, LISTENERS + u64::from(number))?;
-        addresses.push(sockets::local_address(&listener)?.to_string());
-        listeners.push(listener);
-        bind.set_port(if bind.port() == 0 { 0 } else { bind.port() + 1 });
+    let mut control = Control::new(&events)?;
+    let mut nodes = Nodes::listening(shape, bind, count, &events)?;
+    println!("{}", json!({"nodes": nodes.addresses()?}));
+    while control.is_open() {
+        let patience = if nodes.can_go_on() { Some(Duration::ZERO) } else { None };
+        for index in 0..events.gather(patience)? {
+            let ready = events.ready(index);
+            if ready.number == CONTROL {
+                for _ in control.lines(&events)? {
+                    println!("{}", nodes.report());
+                }
+            } else {
+                nodes.attend(ready, &events)?;
+            }
+        }
+        nodes.go_on(&events)?;
     }
-    println!("{}", json!({"nodes": addresses}));
-    let mut nodes = Nodes {
-        shape,
-        payload: Payload::new(),
-        accepted: vec![0; listeners.len()],
-        listeners,
-        served: Vec::new(),
-        free: Vec::new(),
-        again: VecDeque::new(),
-        broken: 0,
-    };
-    nodes.run(&mut events, control)?;
     Ok(true)
 }
 
 impl Nodes {
-    fn run(&mut self, events: &mut Events, mut control: Control) -> Result<(), Errno> {
-        while control.is_open() {
-            let patience = if self.again.is_empty() { None } else { Some(Duration::ZERO) };
-            for index in 0..events.gather(patience)? {
-                let ready = events.ready(index);
-                match ready.number {
-                    CONTROL => {
-                        for _ in control.lines(events)? {
-                            println!("{}", self.report());
-                        }
-                    }
-                    LISTENERS.. => self.accept((ready.number - LISTENERS) as usize, events)?,
-                    number => self.attend(number as usize, ready.ended, events)?,
-                }
-            }
-            for _ in 0..self.again.len() {
-                if let Some(number) = self.again.pop_front() {
-                    self.attend(number, false, events)?;
-                }
+    /// Nodes on so many ports from `bind` on. They watch with numbers from [`LISTENERS`] on.
+    pub(crate) fn listening(
+        shape: Shape,
+        mut bind: SocketAddr,
+        count: u16,
+        events: &Events,
+    ) -> Result<Nodes, Errno> {
+        let mut listeners = Vec::new();
+        for number in 0..count {
+            let listener = sockets::listening(bind, 65_535)?;
+            sockets::speak_at_once(&listener)?;
+            events.watch_level(&listener, LISTENERS + u64::from(number))?;
+            listeners.push(listener);
+            bind.set_port(if bind.port() == 0 { 0 } else { bind.port() + 1 });
+        }
+        Ok(Nodes {
+            shape,
+            payload: Payload::new(),
+            accepted: vec![0; listeners.len()],
+            listeners,
+            served: Vec::new(),
+            free: Vec::new(),
+            again: VecDeque::new(),
+            broken: 0,
+        })
+    }
+
+    fn addresses(&self) -> Result<Vec<String>, Errno> {
+        self.listeners.iter().map(|each| Ok(sockets::local_address(each)?.to_string())).collect()
+    }
+
+    /// What has happened to a number from [`LISTENERS`] on.
+    pub(crate) fn attend(&mut self, ready: Ready, events: &Events) -> Result<(), Errno> {
+        match ready.number {
+            CONNECTIONS.. => self.hear((ready.number - CONNECTIONS) as usize, ready.ended, events),
+            number => self.accept((number - LISTENERS) as usize, events),
+        }
+    }
+
+    /// Whether a connection waits for its next turn, and for no event.
+    pub(crate) fn can_go_on(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// Gives those that wait for it a turn each.
+    pub(crate) fn go_on(&mut self, events: &Events) -> Result<(), Errno> {
+        for _ in 0..self.again.len() {
+            if let Some(number) = self.again.pop_front() {
+                self.hear(number, false, events)?;
             }
         }
         Ok(())
     }
 
-    /// `broken`: connections that ended, or brought wrong bytes, in the midst of an exchange.
+    /// Connections that ended, or brought wrong bytes, in the midst of an exchange.
+    pub(crate) fn broken(&self) -> u64 {
+        self.broken
+    }
+
     fn report(&self) -> serde_json::Value {
         json!({
             "accepted": self.accepted,
@@ -119,14 +150,14 @@ impl Nodes {
             // Mostly the request is there already, and often its answer is all.
             let next = self.advance(&mut served, false);
             if !matches!(next, Ok(Next::Over) | Err(_)) {
-                events.watch_reading(&served.socket, number as u64)?;
+                events.watch_reading(&served.socket, CONNECTIONS + number as u64)?;
             }
             self.settle(number, served, next, events)?;
         }
         Ok(())
     }
 
-    fn attend(&mut self, number: usize, ended: bool, events: &Events) -> Result<(), Errno> {
+    fn hear(&mut self, number: usize, ended: bool, events: &Events) -> Result<(), Errno> {
         // It may have come to its end by a turn of its own since the event.
         let Some(mut served) = self.served[number].take() else { return Ok(()) };
         let next = self.advance(&mut served, ended);
@@ -145,7 +176,7 @@ impl Nodes {
                 self.again.push_back(number);
             } else if !served.writing && served.sent < self.owed(&served) {
                 served.writing = true;
-                events.watch_writing(&served.socket, number as u64)?;
+                events.watch_writing(&served.socket, CONNECTIONS + number as u64)?;
             }
             self.served[number] = Some(served);
         } else {
