@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protobalance_core::affinity::{Affinity, OnFailover};
-use protobalance_engine::affinity_file::AffinityStore;
+use protobalance_core::affinity::{Affinity, OnFailover, whole_seconds};
+use protobalance_engine::affinity_file::{AffinityStore, Asked};
 use rustix::fs::{Advice, fadvise};
 use serde_json::{Value, json};
 
@@ -115,13 +115,17 @@ impl Table {
         let begun = Instant::now();
         let store = AffinityStore::in_file(&self.path, self.clients.into()).map_err(|e| e.to_string())?;
         let took = begun.elapsed();
+        let names: Vec<String> = (0..self.nodes).map(|index| format!("node-{index}")).collect();
+        let nodes: Vec<&str> = names.iter().map(String::as_str).collect();
+        let idle = whole_seconds(IDLE);
+        let (ids, _) = store.ids(Asked { nodes: &nodes, idle, unix_now: self.now });
         self.affinity = Some(Affinity {
             table: Arc::clone(&store.table),
             idle: IDLE,
             prefix_v4: 32,
             prefix_v6: 64,
             on_failover: OnFailover::Return,
-            ids: (0..self.nodes).map(|index| store.id(&format!("node-{index}"))).collect(),
+            ids,
         });
         Ok(took)
     }
@@ -167,12 +171,13 @@ impl Table {
     /// Random clients, numbers from `first` on. The first `visits` count as seen.
     fn walk(&mut self, first: u32, lookups: u32, visits: u32, now: u32) -> Duration {
         let Some(affinity) = &self.affinity else { return Duration::ZERO };
+        let (random, clients) = (&mut self.random, self.clients.into());
+        let numbers: Vec<u32> = (0..lookups).map(|_| first + random.below(clients) as u32).collect();
         let mut found = 0u32;
         let begun = Instant::now();
         for nth in 0..lookups {
-            let number = first + self.random.below(self.clients.into()) as u32;
-            // Always so; but the processor cannot know it before it has the last answer.
-            let number = number + u32::from(found == u32::MAX);
+            // Nothing is added; but the processor cannot know that before it has the last answer.
+            let number = numbers[nth as usize] + u32::from(found == u32::MAX);
             let home = match nth < visits {
                 true => affinity.home(client(number), now),
                 false => affinity.peek(client(number), now),

@@ -1,12 +1,14 @@
 //! Same client, same node (law 6): a bounded table that all workers share without a lock, and a
 //! cluster's view of it under one plan.
 
+mod ids;
 mod table;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use ids::{NO_ID, NodeIds};
 pub use table::{Memory, Table, slots_for, words_for};
 
 use crate::hash::ClientKey;
@@ -34,24 +36,21 @@ pub struct Affinity {
     pub prefix_v6: u8,
     /// What happens after a failover.
     pub on_failover: OnFailover,
-    /// The table's number for each node of the plan, by node index; `NO_ID` for one without.
-    pub ids: Box<[u16]>,
+    /// The table's numbers for the plan's nodes.
+    pub ids: Arc<NodeIds>,
 }
-
-/// The number of a node that the table has no number for: never stored, never found.
-pub const NO_ID: u16 = u16::MAX;
 
 impl Affinity {
     /// The home of a client that comes now, if it has one in this plan. `unix_now` in seconds.
     #[must_use]
     pub fn home(&self, client: IpAddr, unix_now: u32) -> Option<NodeIndex> {
-        self.index_of(self.table.visit(self.key(client), unix_now, self.idle_seconds())?)
+        self.ids.index_of(self.table.visit(self.key(client), unix_now, self.idle_seconds())?)
     }
 
     /// The home that a client would have now; `explain` asks so, and the client is not seen by it.
     #[must_use]
     pub fn peek(&self, client: IpAddr, unix_now: u32) -> Option<NodeIndex> {
-        self.index_of(self.table.get(self.key(client), unix_now, self.idle_seconds())?)
+        self.ids.index_of(self.table.get(self.key(client), unix_now, self.idle_seconds())?)
     }
 
     /// Gives the client to `node`, seen now, unless it has a home in this plan by now that
@@ -64,10 +63,10 @@ impl Affinity {
         unix_now: u32,
         may_replace: impl Fn(NodeIndex) -> bool,
     ) -> NodeIndex {
-        let Some(id) = self.ids.get(usize::from(node)).filter(|id| **id != NO_ID) else { return node };
-        let may_replace = |id| self.index_of(id).is_none_or(&may_replace);
-        let home = self.table.settle(self.key(client), *id, unix_now, self.idle_seconds(), may_replace);
-        self.index_of(home).unwrap_or(node)
+        let Some(id) = self.ids.id_of(node) else { return node };
+        let may_replace = |id| self.ids.index_of(id).is_none_or(&may_replace);
+        let home = self.table.settle(self.key(client), id, unix_now, self.idle_seconds(), may_replace);
+        self.ids.index_of(home).unwrap_or(node)
     }
 
     /// Forgets the client. True if it was known.
@@ -75,16 +74,17 @@ impl Affinity {
         self.table.forget(self.key(client))
     }
 
-    fn index_of(&self, id: u16) -> Option<NodeIndex> {
-        self.ids.iter().position(|known| *known == id && id != NO_ID).map(|index| index as NodeIndex)
-    }
-
     fn key(&self, client: IpAddr) -> ClientKey {
         ClientKey::masked(client, self.prefix_v4, self.prefix_v6)
     }
 
-    /// Rounded up: the table counts whole seconds.
     fn idle_seconds(&self) -> u32 {
-        u32::try_from(self.idle.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+        whole_seconds(self.idle)
     }
+}
+
+/// As tables count time: rounded up.
+#[must_use]
+pub fn whole_seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

@@ -4,22 +4,26 @@
 //! short or begun anew in place: another takes its name.
 //!
 //! The file: a page of header (magic, version, capacity, hash key, count of names), a region of node
-//! names (each a length byte and its bytes; a name's place is its number in the table), then the
-//! table. Names are only appended, and count only once they are wholly there.
+//! names (see `names.rs`), then the table. Who has it mapped holds a shared lock on it.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Arc, Mutex};
 
-use protobalance_core::affinity::{Memory, NO_ID, Table, words_for};
-use rustix::fs::{FallocateFlags, fallocate};
+use protobalance_core::affinity::{Memory, NodeIds, Table, words_for};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+
+use self::names::{Names, Record};
 
 use crate::error::{EngineError, ErrorKind};
 use crate::sys::MappedWords;
 use crate::unpoisoned;
+
+mod names;
+#[cfg(test)]
+mod tests;
 
 const MAGIC: u64 = u64::from_be_bytes(*b"PBAFFIN1");
 const HEADER_WORDS: usize = 512;
@@ -44,21 +48,24 @@ pub struct AffinityStore {
     names: Mutex<Names>,
 }
 
-#[derive(Debug)]
-struct Names {
-    known: Vec<Box<str>>,
-    bytes: usize,
-    file: Option<Arc<Mapping>>,
-}
-
 /// A mapped file.
 #[derive(Debug)]
 struct Mapping {
     words: MappedWords,
+    /// For its lock.
+    file: File,
 }
 
-/// Node names and the bytes they take.
-type KnownNames = (Vec<Box<str>>, usize);
+/// What a plan asks of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The plan's nodes, in order.
+    pub nodes: &'a [&'a str],
+    /// A client unseen for so many seconds is forgotten.
+    pub idle: u32,
+    /// Seconds since 1970.
+    pub unix_now: u32,
+}
 
 struct TablePart(Arc<Mapping>);
 
@@ -79,7 +86,7 @@ impl AffinityStore {
     pub(crate) fn in_memory(capacity: u64) -> std::io::Result<AffinityStore> {
         let words = usize::try_from(words_for(capacity)).unwrap_or(usize::MAX / 16);
         let table = Arc::new(Table::new(Box::new(MappedWords::anonymous(words)?), random_key()?));
-        let names = Mutex::new(Names { known: Vec::new(), bytes: 0, file: None });
+        let names = Mutex::new(Names::new(Vec::new(), None));
         Ok(AffinityStore { table, capacity, path: None, names })
     }
 
@@ -96,43 +103,52 @@ impl AffinityStore {
         };
         let words =
             HEADER_WORDS + NAME_WORDS + usize::try_from(words_for(capacity)).unwrap_or(usize::MAX / 16);
-        let (mapping, (known, bytes)) = match Mapping::kept(path, words, capacity).map_err(refused)? {
+        let (mapping, records) = match Mapping::kept(path, words, capacity).map_err(refused)? {
             Some(kept) => kept,
-            None => (Mapping::begun(path, words, capacity).map_err(refused)?, (Vec::new(), 0)),
+            None => (Mapping::begun(path, words, capacity).map_err(refused)?, Vec::new()),
         };
         let mapping = Arc::new(mapping);
         let key = mapping.key();
         let table = Arc::new(Table::new(Box::new(TablePart(Arc::clone(&mapping))), key));
         // Opening looked at every slot; only those of clients that come are needed from here on.
         mapping.words.release_pages();
-        let names = Mutex::new(Names { known, bytes, file: Some(mapping) });
+        let names = Mutex::new(Names::new(records, Some(mapping)));
         Ok(AffinityStore { table, capacity, path: Some(path.to_owned()), names })
     }
 
-    /// The table's number for a node, given for good at the first call; `NO_ID` once there is no room
-    /// for its name.
-    pub fn id(&self, name: &str) -> u16 {
+    /// The table's numbers for a plan's nodes, and how many got none, for want of room for their names.
+    /// A number is a node's for good; unless no client is that node's any more, nor any plan has it, when
+    /// room is needed.
+    pub fn ids(&self, asked: Asked<'_>) -> (Arc<NodeIds>, usize) {
         let mut names = unpoisoned(&self.names);
-        if let Some(id) = names.known.iter().position(|known| **known == *name) {
-            return id as u16;
+        let (mut ids, mut unnamed) = names.ids(asked.nodes);
+        if unnamed > 0 {
+            self.make_room(&mut names, asked);
+            (ids, unnamed) = names.ids(asked.nodes);
         }
-        let id = names.known.len();
-        if id >= usize::from(NO_ID) || names.bytes + 1 + name.len() > NAME_BYTES || name.len() > 255 {
-            return NO_ID;
+        (names.lend(ids), unnamed)
+    }
+
+    /// Nobody else may have the file: another process knows its plans' numbers, and we do not.
+    fn make_room(&self, names: &mut Names, asked: Asked<'_>) {
+        let file = names.file().map(Arc::clone);
+        if file.as_ref().is_some_and(|mapping| !mapping.is_ours_alone()) {
+            return;
         }
-        if let Some(file) = &names.file {
-            file.append_name(names.bytes, name, id as u64 + 1);
+        let mut referred = vec![false; 1 + usize::from(u16::MAX)];
+        self.table.sweep(asked.unix_now, asked.idle, |id| referred[usize::from(id)] = true);
+        names.drop_unless(&referred);
+        if let Some(mapping) = file {
+            mapping.share();
+            mapping.words.release_pages();
         }
-        names.bytes += 1 + name.len();
-        names.known.push(name.into());
-        id as u16
     }
 }
 
 impl Mapping {
     /// The file that is there, with its names; `None` unless it is one of ours, whole, and of this
     /// capacity.
-    fn kept(path: &Path, words: usize, capacity: u64) -> std::io::Result<Option<(Mapping, KnownNames)>> {
+    fn kept(path: &Path, words: usize, capacity: u64) -> std::io::Result<Option<(Mapping, Vec<Record>)>> {
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
@@ -140,8 +156,8 @@ impl Mapping {
         if file.metadata()?.len() != words as u64 * 8 {
             return Ok(None);
         }
-        let mapping = Mapping::of(&file, words)?;
-        let names = mapping.names().filter(|_| mapping.is_of(capacity));
+        let mapping = Mapping::of(file, words)?;
+        let names = names::read(&mapping).filter(|_| mapping.is_of(capacity));
         Ok(names.map(|names| (mapping, names)))
     }
 
@@ -152,7 +168,7 @@ impl Mapping {
             // Private, for it holds the key of the hash.
             let mut options = OpenOptions::new();
             let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-            let mapping = Mapping::of(&file, words)?;
+            let mapping = Mapping::of(file, words)?;
             mapping.write_header(capacity)?;
             std::fs::rename(&fresh, path)?;
             Ok(mapping)
@@ -160,10 +176,26 @@ impl Mapping {
         begin().inspect_err(|_| drop(std::fs::remove_file(&fresh)))
     }
 
-    fn of(file: &File, words: usize) -> std::io::Result<Mapping> {
+    fn of(file: File, words: usize) -> std::io::Result<Mapping> {
         // Every block must exist: a write to a hole on a full disk would end the process.
-        fallocate(file, FallocateFlags::empty(), 0, words as u64 * 8)?;
-        Ok(Mapping { words: MappedWords::map(file, words)? })
+        fallocate(&file, FallocateFlags::empty(), 0, words as u64 * 8)?;
+        let mapping = Mapping { words: MappedWords::map(&file, words)?, file };
+        mapping.share();
+        Ok(mapping)
+    }
+
+    /// Where the file system knows no locks, nobody is ever alone.
+    fn share(&self) {
+        let _ = flock(&self.file, FlockOperation::NonBlockingLockShared);
+    }
+
+    /// Whether no other has the file mapped; if so, none can until it is shared again.
+    fn is_ours_alone(&self) -> bool {
+        let alone = flock(&self.file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if !alone {
+            self.share();
+        }
+        alone
     }
 
     /// Whether it is a table of this capacity.
@@ -188,39 +220,6 @@ impl Mapping {
         key[8..].copy_from_slice(&self.words[word::KEY + 1].load(Relaxed).to_ne_bytes());
         key
     }
-
-    /// The names and the bytes they take; `None` if they are not all such as we write them. Entries
-    /// name their nodes by place, so a list that is not whole would send clients to others' homes.
-    fn names(&self) -> Option<KnownNames> {
-        let count = self.words[word::NAMES].load(Relaxed);
-        let region: Vec<u8> = self.words[HEADER_WORDS..HEADER_WORDS + NAME_WORDS]
-            .iter()
-            .flat_map(|word| word.load(Relaxed).to_ne_bytes())
-            .collect();
-        let (mut names, mut at) = (Vec::<Box<str>>::new(), 0);
-        for _ in 0..count {
-            let length = region.get(at).map(|length| usize::from(*length))?;
-            let name = std::str::from_utf8(region.get(at + 1..at + 1 + length)?).ok()?;
-            if name.is_empty() || names.len() >= usize::from(NO_ID) {
-                return None;
-            }
-            names.push(name.into());
-            at += 1 + length;
-        }
-        Some((names, at))
-    }
-
-    fn append_name(&self, at: usize, name: &str, count: u64) {
-        let bytes = std::iter::once(name.len() as u8).chain(name.bytes());
-        for (place, byte) in bytes.enumerate() {
-            let place = at + place;
-            let word = &self.words[HEADER_WORDS + place / 8];
-            let mut whole = word.load(Relaxed).to_ne_bytes();
-            whole[place % 8] = byte;
-            word.store(u64::from_ne_bytes(whole), Relaxed);
-        }
-        self.words[word::NAMES].store(count, Release);
-    }
 }
 
 pub(crate) fn random_key() -> std::io::Result<[u8; 16]> {
@@ -228,138 +227,4 @@ pub(crate) fn random_key() -> std::io::Result<[u8; 16]> {
     let mut key = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
     Ok(key)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use protobalance_core::hash::ClientKey;
-
-    use super::*;
-
-    fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("pb-affinity-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a temporary folder");
-        folder
-    }
-
-    #[test]
-    fn names_keep_their_numbers_and_a_damaged_file_is_begun_anew() {
-        let folder = folder("names");
-        let path = folder.join("web.table");
-        let store = AffinityStore::in_file(&path, 1000).expect("made");
-        assert_eq!((store.id("a"), store.id("b"), store.id("a")), (0, 1, 0));
-        drop(store);
-        let store = AffinityStore::in_file(&path, 1000).expect("opened");
-        assert_eq!((store.id("c"), store.id("b")), (2, 1));
-        drop(store);
-        std::fs::write(&path, b"garbage").expect("written");
-        let store = AffinityStore::in_file(&path, 1000).expect("begun anew");
-        assert_eq!(store.id("z"), 0);
-        drop(store);
-        std::fs::remove_dir_all(folder).expect("removed");
-    }
-
-    /// Law 6: a million clients, kept in a file, all remembered after a restart, in at most 100 MB.
-    #[test]
-    fn a_million_clients_fit_in_a_hundred_megabytes_and_survive() {
-        const CLIENTS: u32 = 1_000_000;
-        let client = |number: u32| ClientKey::of(std::net::Ipv4Addr::from(0x0A00_0000 + number).into());
-        let folder = folder("million");
-        let path = folder.join("web.table");
-        let store = AffinityStore::in_file(&path, u64::from(CLIENTS)).expect("made");
-        for number in 0..CLIENTS {
-            store.table.put(client(number), (number % 3) as u16, 1000, 60);
-        }
-        let used = resident(&path);
-        assert!((10_000_000..=100_000_000).contains(&used), "{used} bytes");
-        drop(store);
-        let store = AffinityStore::in_file(&path, u64::from(CLIENTS)).expect("opened");
-        assert_eq!(store.table.len(), CLIENTS as usize);
-        let lost = (0..CLIENTS)
-            .filter(|number| store.table.get(client(*number), 1030, 60) != Some((number % 3) as u16));
-        assert_eq!(lost.count(), 0);
-        drop(store);
-        std::fs::remove_dir_all(folder).expect("removed");
-    }
-
-    /// Resident memory of this process that is the file's: whatever else it does meanwhile does not count.
-    fn resident(path: &Path) -> usize {
-        let mappings = std::fs::read_to_string("/proc/self/smaps").expect("Linux says");
-        let file = path.to_str().expect("a name");
-        let of_file = mappings.lines().skip_while(|line| !line.ends_with(file));
-        let mut words = of_file.skip_while(|line| !line.starts_with("Rss:")).flat_map(str::split_whitespace);
-        words.nth(1).and_then(|kilobytes| kilobytes.parse::<usize>().ok()).expect("a number") * 1024
-    }
-
-    #[test]
-    fn names_that_are_damaged_begin_the_file_anew() {
-        let folder = folder("damage");
-        let path = folder.join("web.table");
-        let name_region = HEADER_WORDS as u64 * 8;
-        let count = word::NAMES as u64 * 8;
-        // A name without letters, one that is no text, more names than there are, a count of anything.
-        let damages: [(u64, &[u8]); 4] =
-            [(name_region, &[0]), (name_region + 1, &[0xFF]), (count, &[3]), (count, &[0xFF; 8])];
-        for (at, damage) in damages {
-            let store = AffinityStore::in_file(&path, 10).expect("made");
-            assert_eq!((store.id("a"), store.id("b")), (0, 1));
-            drop(store);
-            let file = OpenOptions::new().write(true).open(&path).expect("there");
-            std::os::unix::fs::FileExt::write_all_at(&file, damage, at).expect("written");
-            drop(file);
-            let store = AffinityStore::in_file(&path, 10).expect("begun anew");
-            assert_eq!((store.id("b"), store.id("c")), (0, 1), "{at} {damage:?}");
-            drop(store);
-            std::fs::remove_file(&path).expect("removed");
-        }
-        std::fs::remove_dir_all(folder).expect("removed");
-    }
-
-    #[test]
-    fn a_file_is_private() {
-        let folder = folder("private");
-        let path = folder.join("web.table");
-        drop(AffinityStore::in_file(&path, 10).expect("made"));
-        let mode = std::fs::metadata(&path).expect("there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "the file holds the key of the hash");
-        std::fs::remove_dir_all(folder).expect("removed");
-    }
-
-    /// A balancer and its predecessor, which still has sessions.
-    #[test]
-    fn two_that_have_a_file_at_once_see_each_others_clients() {
-        let client = |number: u8| ClientKey::of(std::net::Ipv4Addr::from([10, 0, 0, number]).into());
-        let folder = folder("two");
-        let path = folder.join("web.table");
-        let old = AffinityStore::in_file(&path, 10).expect("made");
-        let home = old.id("a");
-        old.table.put(client(1), home, 1000, 60);
-        let new = AffinityStore::in_file(&path, 10).expect("opened");
-        assert_eq!(new.id("a"), home);
-        old.table.put(client(2), home, 1000, 60);
-        new.table.put(client(3), home, 1000, 60);
-        for number in 1..=3 {
-            assert_eq!(new.table.get(client(number), 1001, 60), Some(home), "{number}");
-            assert_eq!(old.table.get(client(number), 1001, 60), Some(home), "{number}");
-        }
-        std::fs::remove_dir_all(folder).expect("removed");
-    }
-
-    /// Cut short, it would end the process that still has it mapped.
-    #[test]
-    fn a_file_begun_anew_leaves_the_one_before_whole() {
-        let client = ClientKey::of(std::net::Ipv4Addr::LOCALHOST.into());
-        let folder = folder("anew");
-        let path = folder.join("web.table");
-        let old = AffinityStore::in_file(&path, 1000).expect("made");
-        let home = old.id("a");
-        let new = AffinityStore::in_file(&path, 10).expect("of another capacity");
-        old.table.put(client, home, 1000, 60);
-        assert_eq!(old.table.get(client, 1001, 60), Some(home));
-        assert_eq!(new.table.get(client, 1001, 60), None);
-        assert_eq!(std::fs::read_dir(&folder).expect("there").count(), 1, "nothing is left beside it");
-        std::fs::remove_dir_all(folder).expect("removed");
-    }
 }

@@ -137,6 +137,9 @@ impl Engine {
                 format!("the socket handed over for {address} is closed: no listener binds that address");
             self.events.tell(Event::Warning { message });
         }
+        for message in registry.take_warnings() {
+            self.events.tell(Event::Warning { message });
+        }
         if registry.withdraw() {
             self.ask(Command::LookAtWithdrawn);
         }

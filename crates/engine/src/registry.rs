@@ -37,6 +37,7 @@ pub(crate) struct Registry {
     counts: HashMap<String, Arc<ListenerCounts>>,
     affinity: HashMap<String, Arc<AffinityStore>>,
     spec: Option<PlanSpec>,
+    warnings: Vec<String>,
     pub(crate) plan: Arc<Plan>,
 }
 
@@ -51,6 +52,7 @@ impl Registry {
             counts: HashMap::new(),
             affinity: HashMap::new(),
             spec: None,
+            warnings: Vec::new(),
             plan: Arc::new(Plan::empty()),
         }
     }
@@ -72,11 +74,13 @@ impl Registry {
             nodes: HashMap::new(),
             clusters: HashMap::new(),
             affinity: HashMap::new(),
+            warnings: Vec::new(),
         };
         let routes = draft.routes()?;
-        let (nodes, clusters, affinity) = (draft.nodes, draft.clusters, draft.affinity);
+        let Draft { nodes, clusters, affinity, warnings, .. } = draft;
         let (listeners, bound) = self.listeners(&spec, &routes)?;
         // Nothing fails from here on.
+        self.warnings.extend(warnings);
         for (listener, wanted) in listeners.iter().zip(&spec.listeners) {
             listener.counts.room.set_places(u64::from(wanted.max_sessions));
             listener.counts.pace.set_per_second(wanted.new_sessions_per_second);
@@ -131,6 +135,11 @@ impl Registry {
         }
         self.retired.retain(|_, state| state.active() > 0);
         withdrawn
+    }
+
+    /// What the operator should know of the plans adopted since the last call.
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Lets sockets handed over go that no listener binds; their addresses.

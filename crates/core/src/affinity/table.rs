@@ -104,7 +104,7 @@ impl Table {
     pub fn new(memory: Box<dyn Memory>, key: Key) -> Table {
         let table = Table { memory, key, clients: AtomicUsize::new(0) };
         let mut clients = 0;
-        for slot in table.slots(0, table.memory.words().len() / BUCKET * BUCKET) {
+        for slot in table.every_slot() {
             let value = slot.value.load(Relaxed);
             if is_valid(slot.tag.load(Relaxed), value) {
                 clients += 1;
@@ -114,6 +114,20 @@ impl Table {
         }
         table.clients.store(clients, Relaxed);
         table
+    }
+
+    /// Forgets the clients that were unseen for more than `idle` seconds, and tells the node number of every
+    /// other. What is written meanwhile may be missed.
+    pub fn sweep(&self, unix_now: u32, idle: u32, mut refers_to: impl FnMut(u16)) {
+        for slot in self.every_slot() {
+            match slot.value.load(Acquire) {
+                EMPTY => {}
+                value
+                    if !is_reserved(value) && !is_alive(value, unix_now, idle) && self.clear(slot, value) => {
+                }
+                value => refers_to(node_of(value)),
+            }
+        }
     }
 
     /// A table in ordinary memory.
@@ -276,6 +290,10 @@ impl Table {
     fn candidates(&self, place: &Place) -> impl Iterator<Item = Slot<'_>> {
         let [first, second] = place.buckets.map(|bucket| bucket * BUCKET);
         self.slots(first, first + BUCKET).chain(self.slots(second, second + BUCKET))
+    }
+
+    fn every_slot(&self) -> impl Iterator<Item = Slot<'_>> {
+        self.slots(0, self.memory.words().len() / BUCKET * BUCKET)
     }
 
     fn slots(&self, from: usize, to: usize) -> impl Iterator<Item = Slot<'_>> {

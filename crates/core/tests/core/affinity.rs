@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, Memory, NO_ID, OnFailover, Table, slots_for, words_for};
+use protobalance_core::affinity::{
+    Affinity, Memory, NO_ID, NodeIds, OnFailover, Table, slots_for, words_for,
+};
 use protobalance_core::hash::{ClientKey, Key};
 
 use crate::model::Random;
@@ -187,7 +189,7 @@ fn a_plan_knows_homes_among_its_own_nodes() {
         prefix_v4: 24,
         prefix_v6: 64,
         on_failover: OnFailover::Return,
-        ids: ids.into(),
+        ids: NodeIds::shared(ids),
     };
     let (old, new) = (plan(&[10, 11, 12]), plan(&[12, 10]));
     let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
@@ -221,7 +223,7 @@ fn a_node_without_a_number_is_nobodys_home() {
         prefix_v4: 32,
         prefix_v6: 128,
         on_failover: OnFailover::Return,
-        ids: [NO_ID, NO_ID].into(),
+        ids: NodeIds::shared([NO_ID, NO_ID]),
     };
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     affinity.settle(client, 1, NOW, |_| true);

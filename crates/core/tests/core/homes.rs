@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, OnFailover, Table};
+use protobalance_core::affinity::{Affinity, NodeIds, OnFailover, Table};
 use protobalance_core::failover::{Skip, Trace, Why, preview};
 use protobalance_core::node::AdminState;
 use protobalance_core::session::{Event, Failure};
@@ -19,7 +19,7 @@ pub(crate) fn affine(on_failover: OnFailover) -> Stage {
             prefix_v4: 32,
             prefix_v6: 64,
             on_failover,
-            ids: Box::new([0, 1, 2]),
+            ids: NodeIds::shared([0, 1, 2]),
         });
     })
 }

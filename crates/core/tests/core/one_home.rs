@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, OnFailover, Table};
+use protobalance_core::affinity::{Affinity, NodeIds, OnFailover, Table};
 use protobalance_core::cluster::{Cluster, Limits};
 use protobalance_core::failover::{Circumstances, Trace};
 use protobalance_core::hash::ClientKey;
@@ -68,7 +68,7 @@ fn cluster() -> Arc<Cluster> {
             prefix_v4: 32,
             prefix_v6: 64,
             on_failover: OnFailover::Return,
-            ids: Box::new([0, 1, 2, 3]),
+            ids: NodeIds::shared([0, 1, 2, 3]),
         }),
         limits: Limits {
             connect_timeout: Duration::from_secs(2),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, OnFailover, Table};
+use protobalance_core::affinity::{Affinity, NodeIds, OnFailover, Table};
 use protobalance_core::failover::Why;
 use protobalance_core::moment::Moment;
 use protobalance_core::node::{AdminState, Health, NodeIndex};
@@ -26,7 +26,7 @@ fn the_node_is_given_whatever_policy_affinity_and_health_say() {
         prefix_v4: 32,
         prefix_v6: 64,
         on_failover: OnFailover::Move,
-        ids: Box::new([0, 1, 2]),
+        ids: NodeIds::shared([0, 1, 2]),
     };
     let stage = Stage::with(3, |cluster| {
         cluster.affinity = Some(affinity);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, NO_ID};
+use protobalance_core::affinity::Affinity;
 use protobalance_core::hash::ClientKey;
 use protobalance_core::node::NodeIndex;
 
@@ -28,8 +28,8 @@ impl Homes {
     /// The client's home in the affinity's plan.
     pub(crate) fn of(&self, affinity: &Affinity, client: IpAddr, unix_now: u32) -> Option<NodeIndex> {
         let (id, seen) = *self.0.get(&key(affinity, client))?;
-        let index = affinity.ids.iter().position(|known| *known == id && id != NO_ID)?;
-        is_alive(seen, affinity, unix_now).then_some(index as NodeIndex)
+        let index = (0..NodeIndex::MAX).find(|index| affinity.ids.id_of(*index) == Some(id))?;
+        is_alive(seen, affinity, unix_now).then_some(index)
     }
 
     /// The same, and the client was seen now, even if its home is in no plan at present.
@@ -43,8 +43,7 @@ impl Homes {
     }
 
     pub(crate) fn settle(&mut self, affinity: &Affinity, client: IpAddr, node: NodeIndex, unix_now: u32) {
-        let id = affinity.ids[usize::from(node)];
-        if id != NO_ID {
+        if let Some(id) = affinity.ids.id_of(node) {
             self.0.insert(key(affinity, client), (id, unix_now));
         }
     }

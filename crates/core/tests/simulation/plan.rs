@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, NO_ID, OnFailover, Table};
+use protobalance_core::affinity::{Affinity, NO_ID, NodeIds, OnFailover, Table};
 use protobalance_core::cluster::{Cluster, Limits, Node, link};
 use protobalance_core::node::{AdminState, NodeIndex, NodeState};
 use protobalance_core::policy::{self, ClusterState, Settings};
@@ -133,6 +133,8 @@ fn affinity(random: &mut Random, family: &Family, names: &[&str]) -> Affinity {
         prefix_v4: random.of(&[32, 32, 24]),
         prefix_v6: 64,
         on_failover: random.of(&[OnFailover::Return, OnFailover::Move]),
-        ids: names.iter().map(|name| id(name).map_or(NO_ID, |nth| nth as u16)).collect(),
+        ids: NodeIds::shared(
+            names.iter().map(|name| id(name).map_or(NO_ID, |nth| nth as u16)).collect::<Box<[u16]>>(),
+        ),
     }
 }

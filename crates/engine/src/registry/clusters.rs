@@ -6,14 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protobalance_core::affinity::{Affinity, OnFailover};
+use protobalance_core::affinity::{Affinity, OnFailover, whole_seconds};
 use protobalance_core::cluster::{Cluster, Limits, Node, link};
 use protobalance_core::node::{AdminState, NodeIndex, NodeState};
 use protobalance_core::policy::{ClusterState, Settings, named};
 use protobalance_core::wire::proxy_protocol::Version;
 
 use super::{NodeKey, Registry};
-use crate::affinity_file::AffinityStore;
+use crate::affinity_file::{AffinityStore, Asked};
+use crate::clock::unix_seconds;
 use crate::connect::NodeAddress;
 use crate::error::{EngineError, ErrorKind};
 use crate::plan::Route;
@@ -28,6 +29,7 @@ pub(super) struct Draft<'a> {
     pub(super) nodes: HashMap<NodeKey, Arc<NodeState>>,
     pub(super) clusters: HashMap<String, Arc<ClusterState>>,
     pub(super) affinity: HashMap<String, Arc<AffinityStore>>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Draft<'_> {
@@ -63,7 +65,7 @@ impl Draft<'_> {
         let addresses: Result<Box<[NodeAddress]>, String> =
             spec.nodes.iter().map(|node| NodeAddress::parse(&node.address)).collect();
         let affinity = match (&spec.affinity, &store) {
-            (Some(wanted), Some(store)) => Some(affinity(wanted, store, &names).map_err(refused)?),
+            (Some(wanted), Some(store)) => Some(self.homes(wanted, store, &names).map_err(refused)?),
             _ => None,
         };
         let tls = spec.tls.as_ref().map(|tls| Outward::new(tls, &spec.nodes)).transpose();
@@ -137,22 +139,31 @@ impl Draft<'_> {
         self.affinity.insert(cluster.to_owned(), Arc::clone(&store));
         Ok(store)
     }
-}
 
-fn affinity(wanted: &AffinitySpec, store: &AffinityStore, names: &[&str]) -> Result<Affinity, String> {
-    let on_failover = match wanted.on_failover.as_str() {
-        "return" => OnFailover::Return,
-        "move" => OnFailover::Move,
-        other => return Err(format!("affinity.on_failover is {other:?}, not \"return\" or \"move\"")),
-    };
-    Ok(Affinity {
-        table: Arc::clone(&store.table),
-        idle: Duration::from_millis(wanted.idle_ms),
-        prefix_v4: wanted.prefix_v4,
-        prefix_v6: wanted.prefix_v6,
-        on_failover,
-        ids: names.iter().map(|name| store.id(name)).collect(),
-    })
+    fn homes(
+        &mut self,
+        wanted: &AffinitySpec,
+        store: &AffinityStore,
+        nodes: &[&str],
+    ) -> Result<Affinity, String> {
+        let on_failover = match wanted.on_failover.as_str() {
+            "return" => OnFailover::Return,
+            "move" => OnFailover::Move,
+            other => return Err(format!("affinity.on_failover is {other:?}, not \"return\" or \"move\"")),
+        };
+        let idle = Duration::from_millis(wanted.idle_ms);
+        let asked = Asked { nodes, idle: whole_seconds(idle), unix_now: unix_seconds() };
+        let (ids, unnamed) = store.ids(asked);
+        if unnamed > 0 {
+            self.warnings.push(format!(
+                "affinity has no room for the names of {unnamed} nodes, {} among them: no client is remembered \
+                 to be at home there",
+                nodes.iter().zip(0..).find(|(_, nth)| ids.id_of(*nth).is_none()).map_or("", |(name, _)| name),
+            ));
+        }
+        let (prefix_v4, prefix_v6) = (wanted.prefix_v4, wanted.prefix_v6);
+        Ok(Affinity { table: Arc::clone(&store.table), idle, prefix_v4, prefix_v6, on_failover, ids })
+    }
 }
 
 fn limits(spec: &ClusterSpec) -> Limits {
