@@ -1,10 +1,11 @@
 //! One node's shared truth. Every worker reads and writes it without a lock; it outlives plans,
 //! so a change of configuration forgets neither counts nor health.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
 
 use crate::moment::Moment;
+use crate::policy::{Teller, Watch};
 use crate::rate::DecayedRate;
 
 /// The time in which the two rates fall to 1/e until `set_rate_window` says otherwise: long enough
@@ -103,6 +104,8 @@ pub struct NodeState {
     rated_at: AtomicU64,
     rated_opened: AtomicU64,
     rated_sessions: AtomicU32,
+    /// Told of what policies look at; each change of that ends with it.
+    pub(crate) teller: Teller,
 }
 
 impl NodeState {
@@ -130,6 +133,7 @@ impl NodeState {
             rated_at: AtomicU64::new(0),
             rated_opened: AtomicU64::new(0),
             rated_sessions: AtomicU32::new(0),
+            teller: Teller::default(),
         }
     }
 
@@ -153,7 +157,8 @@ impl NodeState {
 
     /// Sets what the operator wants of it.
     pub fn set_admin_state(&self, wanted: AdminState) {
-        self.admin_state.store(wanted as u8, Relaxed);
+        self.admin_state.store(wanted as u8, SeqCst);
+        self.teller.changed(Watch::ABILITY);
     }
 
     /// What we observe of it at `now`.
@@ -175,24 +180,31 @@ impl NodeState {
         if due == 0 {
             return true;
         }
-        due <= now.0
-            && self
-                .retry_at
-                .compare_exchange(due, now.after(retry_interval).0.max(1), Relaxed, Relaxed)
-                .is_ok()
+        let again = now.after(retry_interval).0.max(1);
+        let is_ours = due <= now.0 && self.retry_at.compare_exchange(due, again, SeqCst, Relaxed).is_ok();
+        if is_ours {
+            self.teller.changed(Watch::ABILITY);
+        }
+        is_ours
     }
 
     /// Notes a failure: down until `retry_at`. True if it was up before.
     pub fn mark_down(&self, retry_at: Moment) -> bool {
         self.failed.fetch_add(1, Relaxed);
         self.doubt();
-        self.retry_at.swap(retry_at.0.max(1), Relaxed) == 0
+        let was_up = self.retry_at.swap(retry_at.0.max(1), SeqCst) == 0;
+        self.teller.changed(Watch::ABILITY);
+        was_up
     }
 
     /// Notes a success. True if it was down before.
     pub fn mark_up(&self) -> bool {
         // Read first: on the way of every session, and a shared line is dear to write.
-        self.retry_at.load(Relaxed) != 0 && self.retry_at.swap(0, Relaxed) != 0
+        let was_down = self.retry_at.load(Relaxed) != 0 && self.retry_at.swap(0, SeqCst) != 0;
+        if was_down {
+            self.teller.changed(Watch::ABILITY);
+        }
+        was_down
     }
 
     /// Whether it has shown, since it was last doubted, that it does not end connections it has only
@@ -218,22 +230,25 @@ impl NodeState {
     /// It is somewhere else now: what was observed where it was says nothing.
     pub fn moved(&self) {
         self.doubt();
-        self.retry_at.store(0, Relaxed);
+        self.retry_at.store(0, SeqCst);
+        self.teller.changed(Watch::ABILITY);
     }
 
     /// A session (or the attempt at one) is given to the node. `ticket` orders choices within the
     /// cluster, so that the longest unchosen of equals can be found.
     pub fn session_opened(&self, now: Moment, ticket: u64) {
-        self.active.fetch_add(1, Relaxed);
         self.opened.fetch_add(1, Relaxed);
         self.last_chosen.store(ticket, Relaxed);
         self.recent_sessions.add(1.0, now);
         self.connection_rate.add(1.0, now);
+        self.active.fetch_add(1, SeqCst);
+        self.teller.changed(Watch::OPENED);
     }
 
     /// A session given to the node ended or moved on.
     pub fn session_closed(&self) {
-        self.active.fetch_sub(1, Relaxed);
+        self.active.fetch_sub(1, SeqCst);
+        self.teller.changed(Watch::CLOSED);
     }
 
     /// Notes how long a successful connect took: an average that forgets, over about eight connects.
@@ -241,19 +256,23 @@ impl NodeState {
         let new = u64::try_from(span.as_micros()).unwrap_or(u64::MAX).max(1);
         let old = self.connect_micros.load(Relaxed);
         self.connect_micros.store(if old == 0 { new } else { old - old / 8 + new / 8 }, Relaxed);
+        // Not in order with others' looks, which would cost more here than a round late costs there.
+        self.teller.changed(Watch::CONNECTS);
     }
 
     /// Sets the time in which the two rates fall to 1/e, as a plan says. One caller at a time.
     pub fn set_rate_window(&self, window: Duration, now: Moment) {
         self.connection_rate.set_window(window, now);
         self.traffic_rate.set_window(window, now);
+        self.teller.changed_for_all(Watch::ABILITY);
     }
 
     /// Adds relayed bytes, as a worker reports them now and then.
     pub fn relayed(&self, to_node: u64, to_client: u64, now: Moment) {
-        self.bytes_to_node.fetch_add(to_node, Relaxed);
-        self.bytes_to_client.fetch_add(to_client, Relaxed);
         self.traffic_rate.add((to_node + to_client) as f64, now);
+        self.bytes_to_node.fetch_add(to_node, Relaxed);
+        self.bytes_to_client.fetch_add(to_client, SeqCst);
+        self.teller.changed(Watch::TRAFFIC);
     }
 
     /// Sessions now, attempts under way included.
@@ -304,6 +323,7 @@ impl NodeState {
         self.rated_opened.store(self.opened(), Relaxed);
         self.rated_sessions.store(self.active(), Relaxed);
         self.rated_at.store(now.0, Relaxed);
+        self.teller.changed_for_all(Watch::RATINGS);
     }
 
     /// The latest load rating, however old.

@@ -106,7 +106,13 @@ impl Registry {
         let left = std::mem::replace(&mut self.nodes, nodes);
         let current = &self.nodes;
         self.retired.extend(left.into_iter().filter(|(key, _)| !current.contains_key(key)));
-        self.clusters = clusters;
+        let left = std::mem::replace(&mut self.clusters, clusters);
+        for (name, state) in left {
+            // A node that comes back must find the clock by which its turns were counted.
+            if self.retired.keys().any(|(cluster, _)| *cluster == name) {
+                self.clusters.entry(name).or_insert(state);
+            }
+        }
         self.affinity = affinity;
         self.spec = Some(spec);
         let generation = self.plan.generation + 1;

@@ -18,7 +18,7 @@ use crate::node::NodeIndex;
 
 /// Weighted rendezvous hashing of the client's address.
 #[derive(Debug)]
-pub struct ClientHash {
+pub(super) struct ClientHash {
     key: Key,
     /// Each node's name, hashed, by index.
     nodes: Box<[u64]>,
@@ -36,8 +36,7 @@ struct Draw {
 
 impl ClientHash {
     /// For the nodes of one plan, in its order.
-    #[must_use]
-    pub fn new(key: Key, nodes: &[&str]) -> ClientHash {
+    pub(super) fn new(key: Key, nodes: &[&str]) -> ClientHash {
         ClientHash { key, nodes: nodes.iter().map(|name| hash::keyed(&key, name.as_bytes())).collect() }
     }
 

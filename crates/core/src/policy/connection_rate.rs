@@ -1,14 +1,18 @@
 //! `connection-rate`: the node with the lowest decayed rate of new connections per weight.
 
 use super::least::{Key, Keyed};
-use super::{Ask, Basis, Weighted, log2_weight};
+use super::{Ask, Basis, Watch, Weighted, log2_weight};
 
 /// Lowest rate of new connections.
 #[derive(Clone, Copy, Debug)]
-pub struct ConnectionRate;
+pub(super) struct ConnectionRate;
 
 impl Keyed for ConnectionRate {
     const NAME: &'static str = "connection-rate";
+
+    fn watch(&self) -> Watch {
+        Watch::OPENED
+    }
 
     /// Compares logarithms, which time does not change: no exponential per node.
     fn key(&self, _ask: &Ask<'_>, _basis: &Basis, one: Weighted<'_>) -> (Key, u64) {

@@ -1,21 +1,36 @@
 //! Policies that choose the node with the least key: what they share.
 //!
-//! The law is [`scan`]: of all usable nodes the one with the least key, of equals the first.
+//! The law is [`scan`]: of all usable nodes the one with the least key, of equals the first. Where there
+//! are many nodes a ranking answers instead, and agrees.
 
 use std::fmt::Debug;
 
-use super::{Ask, Basis, Pick, Policy, Weighted};
+use super::ranking::{Judge, Membership, Ranked};
+use super::{Ask, Basis, Pick, Policy, Watch, Weighted};
+use crate::moment::Moment;
 use crate::node::NodeIndex;
 
 /// A policy that is told apart by its keys alone.
-pub trait Keyed: Send + Sync + Debug {
+pub(super) trait Keyed: Send + Sync + Debug {
     /// The word used in files and logs.
     const NAME: &'static str;
+
+    /// Whether a basis stays until the keys expire. If not, it is worked out at each choice, and with it
+    /// no key of a node that did not change may become less.
+    const BASIS_LASTS: bool = true;
 
     /// What keys rest on besides each node's own state.
     fn basis(&self, _ask: &Ask<'_>) -> Basis {
         Basis::default()
     }
+
+    /// When keys change though no node did.
+    fn expires(&self, _ask: &Ask<'_>) -> Moment {
+        Moment::NEVER
+    }
+
+    /// Which changes of a node bear on its key.
+    fn watch(&self) -> Watch;
 
     /// The node's key, and what its commit is to find unchanged.
     fn key(&self, ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> (Key, u64);
@@ -31,21 +46,22 @@ pub trait Keyed: Send + Sync + Debug {
 
 /// What is compared: the least is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub(super) struct Key {
     rank: u64,
     tie: u64,
 }
 
 impl Key {
+    /// More than any other: of a node that takes no part.
+    pub(super) const NEVER: Key = Key { rank: u64::MAX, tie: u64::MAX };
+
     /// By a whole number.
-    #[must_use]
-    pub fn exact(rank: u64) -> Key {
+    pub(super) fn exact(rank: u64) -> Key {
         Key { rank, tie: 0 }
     }
 
     /// By a load; of equals the longest unchosen.
-    #[must_use]
-    pub fn load(load: f64, one: Weighted<'_>) -> Key {
+    pub(super) fn load(load: f64, one: Weighted<'_>) -> Key {
         // What cannot be compared loses to all that can. Zero has one sign.
         let load = if load.is_nan() { f64::INFINITY } else { load + 0.0 };
         let bits = load.to_bits();
@@ -57,15 +73,60 @@ impl Key {
 
 /// The policy that chooses by these keys.
 #[derive(Debug)]
-pub struct Least<K> {
+pub(super) struct Least<K> {
     keyed: K,
+    membership: Membership,
 }
 
 impl<K: Keyed> Least<K> {
-    /// For the nodes of one plan.
-    #[must_use]
-    pub fn new(keyed: K) -> Least<K> {
-        Least { keyed }
+    /// For the nodes of one plan; with so many of them or more, a ranking is kept.
+    pub(super) fn new(keyed: K, ranked_from: usize) -> Least<K> {
+        Least { keyed, membership: Membership::new(ranked_from) }
+    }
+
+    /// How often a winner that turns out to have another key may be put in its place before all nodes
+    /// are asked: more often than changes come while one choice is made.
+    const PATIENCE: usize = 64;
+
+    fn by_ranking(&self, ask: &Ask<'_>) -> Option<Pick> {
+        self.membership.ask(ask, self, |ranked| {
+            let basis = if K::BASIS_LASTS { ranked.basis } else { self.keyed.basis(ask) };
+            (0..Self::PATIENCE).find_map(|_| self.winner(ask, ranked, basis))
+        })
+    }
+
+    /// The winner, unless it was put in its place instead.
+    fn winner(&self, ask: &Ask<'_>, ranked: &mut Ranked, basis: Basis) -> Option<Pick> {
+        let node = ranked.tournament.winner()?;
+        if !ask.can_take(node, &ask.nodes[usize::from(node)]) {
+            ranked.look_at(ask, self, node);
+            return None;
+        }
+        let one = ranked.weighted(ask, node)?;
+        let (key, seen) = self.keyed.key(&ranked.as_of(ask), &basis, one);
+        if key != ranked.tournament.key(node) {
+            ranked.tournament.set(node, key);
+            return None;
+        }
+        Some(Pick { node, weight: one.weight, seen, basis })
+    }
+}
+
+impl<K: Keyed> Judge for Least<K> {
+    fn basis(&self, ask: &Ask<'_>) -> Basis {
+        self.keyed.basis(ask)
+    }
+
+    fn expires(&self, ask: &Ask<'_>) -> Moment {
+        self.keyed.expires(ask)
+    }
+
+    fn watch(&self) -> Watch {
+        self.keyed.watch()
+    }
+
+    fn key(&self, ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> Key {
+        self.keyed.key(ask, basis, one).0
     }
 }
 
@@ -87,7 +148,7 @@ impl<K: Keyed> Policy for Least<K> {
     }
 
     fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        scan(&self.keyed, ask, self.keyed.basis(ask))
+        self.by_ranking(ask).or_else(|| scan(&self.keyed, ask, self.keyed.basis(ask)))
     }
 
     fn commit(&self, ask: &Ask<'_>, pick: Pick) -> bool {

@@ -2,11 +2,11 @@
 //! equals the longest unchosen, so that an idle cluster is used evenly.
 
 use super::least::{Key, Keyed};
-use super::{Ask, Basis, Weighted};
+use super::{Ask, Basis, Watch, Weighted};
 
 /// Fewest sessions per weight.
 #[derive(Clone, Copy, Debug)]
-pub struct LeastSessions;
+pub(super) struct LeastSessions;
 
 /// `(sessions + 1) / weight`.
 pub(super) fn sessions_per_weight(one: Weighted<'_>) -> f64 {
@@ -15,6 +15,10 @@ pub(super) fn sessions_per_weight(one: Weighted<'_>) -> f64 {
 
 impl Keyed for LeastSessions {
     const NAME: &'static str = "least-sessions";
+
+    fn watch(&self) -> Watch {
+        Watch::OPENED | Watch::CLOSED
+    }
 
     fn key(&self, _ask: &Ask<'_>, _basis: &Basis, one: Weighted<'_>) -> (Key, u64) {
         (Key::load(sessions_per_weight(one), one), 0)

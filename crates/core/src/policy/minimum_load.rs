@@ -1,6 +1,7 @@
 //! `minimum-load`: the node with the lowest load rating per weight.
 //!
-//! An expression rates a node at the choice. A rating published from outside is a snapshot that all
+//! An expression rates a node at the choice, decaying rates as they stood when the present round of 20 ms
+//! began. A rating published from outside is a snapshot that all
 //! workers look at until the next one, so each session taken since raises it by what a session
 //! weighs: the sum of the known ratings over the sessions they were made with. A node without a
 //! rating that is fresh counts as an average one with its number of sessions: it takes its share
@@ -10,14 +11,14 @@ use std::time::Duration;
 
 use super::least::{Key, Keyed};
 use super::least_sessions::sessions_per_weight;
-use super::{Ask, Basis, Weighted};
+use super::{Ask, Basis, ROUND, Watch, Weighted, round};
 use crate::cluster::Node;
 use crate::expression::Expression;
 use crate::moment::Moment;
 
 /// Lowest load rating.
 #[derive(Debug)]
-pub struct MinimumLoad {
+pub(super) struct MinimumLoad {
     source: Source,
 }
 
@@ -80,21 +81,19 @@ impl Average {
 
 impl MinimumLoad {
     /// Rates nodes by an expression at the choice.
-    #[must_use]
-    pub fn by_expression(expression: Expression) -> MinimumLoad {
+    pub(super) fn by_expression(expression: Expression) -> MinimumLoad {
         MinimumLoad { source: Source::Expression(expression) }
     }
 
     /// Goes by the ratings published in `NodeState`, ignoring those older than `ttl`.
-    #[must_use]
-    pub fn by_published_ratings(ttl: Duration) -> MinimumLoad {
+    pub(super) fn by_published_ratings(ttl: Duration) -> MinimumLoad {
         MinimumLoad { source: Source::Published(ttl) }
     }
 
     fn known(&self, node: &Node, now: Moment) -> Option<Known> {
         match &self.source {
             Source::Expression(expression) => {
-                let (rating, sessions) = (expression.evaluate(node, now)?, node.state.active());
+                let (rating, sessions) = (expression.evaluate(node, round(now))?, node.state.active());
                 Some(Known { rating, sessions, taken: 0.0 })
             }
             Source::Published(ttl) => {
@@ -125,6 +124,21 @@ fn per_weight(rating: f64, weight: u16) -> f64 {
 
 impl Keyed for MinimumLoad {
     const NAME: &'static str = "minimum-load";
+
+    fn watch(&self) -> Watch {
+        let sessions = Watch::OPENED | Watch::CLOSED;
+        match self.source {
+            Source::Expression(_) => sessions | Watch::TRAFFIC | Watch::CONNECTS,
+            Source::Published(_) => sessions | Watch::RATINGS,
+        }
+    }
+
+    fn expires(&self, ask: &Ask<'_>) -> Moment {
+        let Source::Published(ttl) = self.source else { return round(ask.now).after(ROUND) };
+        let ratings = ask.nodes.iter().filter_map(|node| node.state.rating());
+        let ends = ratings.map(|rating| Moment(rating.at.after(ttl).0.saturating_add(1)));
+        ends.filter(|end| *end > ask.now).min().unwrap_or(Moment::NEVER)
+    }
 
     /// The average over every node with a rating, usable or not: what a session weighs does not change
     /// with who may have the next.

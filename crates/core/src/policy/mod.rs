@@ -5,6 +5,7 @@
 //! worker was faster; the caller picks again. Policies keep no state of their own: it is in
 //! `NodeState` and `ClusterState`, which all workers share and which outlive plans.
 
+mod changes;
 mod client_hash;
 mod connection_rate;
 mod least;
@@ -12,27 +13,25 @@ mod least_sessions;
 mod minimum_load;
 mod named;
 mod random;
+mod ranking;
 mod round_robin;
 mod shares;
+mod sums;
+mod teller;
+mod tournament;
 mod traffic_rate;
 mod two_choices;
 
 use std::fmt::Debug;
 use std::net::IpAddr;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-pub use client_hash::ClientHash;
-pub use connection_rate::ConnectionRate;
-pub use least::Least;
-pub use least_sessions::LeastSessions;
-pub use minimum_load::MinimumLoad;
-pub use named::{Error, NAMES, Settings, named};
-pub use random::Random;
-pub use round_robin::RoundRobin;
-pub use traffic_rate::TrafficRate;
-pub use two_choices::TwoChoices;
+pub use named::{Error, NAMES, Settings, named, named_ranked_from};
+pub(crate) use teller::{Teller, Watch};
 
+use self::ranking::Ranking;
 use crate::cluster::Node;
 use crate::moment::Moment;
 use crate::node::NodeIndex;
@@ -47,6 +46,8 @@ pub struct ClusterState {
     pub virtual_time: AtomicU64,
     /// The round robin's latest turn and whose it was: likewise.
     pub latest_turn: AtomicU64,
+    /// The nodes in order, for policies that keep one.
+    ranking: Arc<Ranking>,
 }
 
 impl ClusterState {
@@ -104,13 +105,10 @@ impl<'a> Ask<'a> {
         self.weight_of(index, &self.nodes[usize::from(index)])
     }
 
-    /// Who has the node's share: itself if it can take this session, else the first of its fallbacks
-    /// that can. Fallbacks of fallbacks inherit nothing: a chain is written out where it is meant.
+    /// Who has the node's share: see [`heir`].
     #[must_use]
     pub fn heir(&self, index: NodeIndex) -> Option<NodeIndex> {
-        let can_take = |index: &NodeIndex| self.can_take(*index, &self.nodes[usize::from(*index)]);
-        let fallbacks = || self.nodes[usize::from(index)].fallbacks.iter().copied();
-        Some(index).filter(can_take).or_else(|| fallbacks().find(can_take))
+        heir(self.nodes, index, |index| self.can_take(index, &self.nodes[usize::from(index)]))
     }
 
     /// The node, if the policy can say anything about it: one without a weight is never its choice.
@@ -121,21 +119,44 @@ impl<'a> Ask<'a> {
     }
 
     fn weight_of(&self, index: NodeIndex, node: &Node) -> u16 {
-        if node.stands_in_for.is_empty() { node.weight } else { self.share_of(index, node) }
+        if node.stands_in_for.is_empty() { node.weight } else { self.share_of(index) }
     }
 
     /// Out of line: most nodes stand in for nobody, and the loop over them is to stay small.
     #[cold]
-    fn share_of(&self, index: NodeIndex, node: &Node) -> u16 {
-        let others = node.stands_in_for.iter().filter(|other| self.heir(**other) == Some(index));
-        let inherited: u64 = others.map(|other| u64::from(self.nodes[usize::from(*other)].weight)).sum();
-        (u64::from(node.weight) + inherited).min(MAX_WEIGHT.into()) as u16
+    fn share_of(&self, index: NodeIndex) -> u16 {
+        share(self.nodes, index, |index| self.can_take(index, &self.nodes[usize::from(index)]))
     }
 
     /// Whether the node takes clients and this session has not tried it.
     fn can_take(&self, index: NodeIndex, node: &Node) -> bool {
         node.takes_clients(self.now) && !self.tried.contains(&index)
     }
+}
+
+/// Who has the node's share: itself if it can take clients, else the first of its fallbacks that can.
+/// Fallbacks of fallbacks inherit nothing: a chain is written out where it is meant.
+fn heir(nodes: &[Node], index: NodeIndex, can_take: impl Fn(NodeIndex) -> bool) -> Option<NodeIndex> {
+    let fallbacks = || nodes[usize::from(index)].fallbacks.iter().copied();
+    Some(index).filter(|index| can_take(*index)).or_else(|| fallbacks().find(|index| can_take(*index)))
+}
+
+/// The node's own weight and those that it inherits: see [`Ask::weight`].
+fn share(nodes: &[Node], index: NodeIndex, can_take: impl Fn(NodeIndex) -> bool) -> u16 {
+    let node = &nodes[usize::from(index)];
+    let others = node.stands_in_for.iter().filter(|other| heir(nodes, **other, &can_take) == Some(index));
+    let inherited: u64 = others.map(|other| u64::from(nodes[usize::from(*other)].weight)).sum();
+    (u64::from(node.weight) + inherited).min(MAX_WEIGHT.into()) as u16
+}
+
+/// How often policies read what changes with time alone: between, decays stand still, for all nodes
+/// alike. What fades fastest (in a second) then does so by 2 % at once; in steps of a tenth of a second
+/// each step would send a run of sessions to whoever it favours most.
+const ROUND: Duration = Duration::from_millis(20);
+
+/// When the round of `now` began.
+fn round(now: Moment) -> Moment {
+    Moment(now.0 - now.0 % ROUND.as_micros() as u64)
 }
 
 /// A policy's pick, not yet committed.

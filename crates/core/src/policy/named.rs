@@ -3,10 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{
-    ClientHash, ConnectionRate, Least, LeastSessions, MinimumLoad, Policy, Random, RoundRobin, TrafficRate,
-    TwoChoices,
-};
+use super::Policy;
+use super::client_hash::ClientHash;
+use super::connection_rate::ConnectionRate;
+use super::least::{Keyed, Least};
+use super::least_sessions::LeastSessions;
+use super::minimum_load::MinimumLoad;
+use super::random::Random;
+use super::round_robin::RoundRobin;
+use super::shares::Drawn;
+use super::traffic_rate::TrafficRate;
+use super::two_choices::TwoChoices;
 use crate::expression::{self, Expression};
 use crate::hash;
 
@@ -55,26 +62,45 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// With fewer nodes it is quicker to ask them all than to keep them in order.
+const RANKED_FROM: usize = 16;
+
 /// The policy of that name.
 ///
 /// # Errors
 /// If there is none, or its load expression cannot be parsed.
 pub fn named(word: &str, settings: &Settings<'_>) -> Result<Box<dyn Policy>, Error> {
+    named_ranked_from(RANKED_FROM, word, settings)
+}
+
+/// The policy of that name, which keeps its nodes in order if they are so many or more: what it chooses
+/// does not depend on that.
+///
+/// # Errors
+/// As [`named`].
+pub fn named_ranked_from(
+    nodes: usize,
+    word: &str,
+    settings: &Settings<'_>,
+) -> Result<Box<dyn Policy>, Error> {
+    fn least<K: Keyed + 'static>(keyed: K, nodes: usize) -> Box<dyn Policy> {
+        Box::new(Least::new(keyed, nodes))
+    }
     Ok(match word {
-        "round-robin" => Box::new(Least::new(RoundRobin)),
-        "random" => Box::new(Random),
-        "connection-rate" => Box::new(Least::new(ConnectionRate)),
-        "traffic-rate" => Box::new(Least::new(TrafficRate)),
+        "round-robin" => least(RoundRobin, nodes),
+        "random" => Box::new(Drawn::new(Random, nodes)),
+        "connection-rate" => least(ConnectionRate, nodes),
+        "traffic-rate" => least(TrafficRate, nodes),
         "minimum-load" if settings.load_expression.is_empty() => {
-            Box::new(Least::new(MinimumLoad::by_published_ratings(settings.rating_ttl)))
+            least(MinimumLoad::by_published_ratings(settings.rating_ttl), nodes)
         }
         "minimum-load" => {
             let expression = Expression::parse(settings.load_expression).map_err(Error::Expression)?;
-            Box::new(Least::new(MinimumLoad::by_expression(expression)))
+            least(MinimumLoad::by_expression(expression), nodes)
         }
         "client-hash" => Box::new(ClientHash::new(hash::key_of(settings.hash_key), settings.nodes)),
-        "least-sessions" => Box::new(Least::new(LeastSessions)),
-        "two-choices" => Box::new(TwoChoices),
+        "least-sessions" => least(LeastSessions, nodes),
+        "two-choices" => Box::new(Drawn::new(TwoChoices, nodes)),
         unknown => return Err(Error::Unknown(unknown.to_owned())),
     })
 }

@@ -1,24 +1,21 @@
 //! `random`: each usable node with a chance in proportion to its weight, whatever was chosen before.
 
-use super::shares::draw;
-use super::{Ask, Basis, Pick, Policy};
-use crate::node::NodeIndex;
+use super::shares::{Drawing, Share, Shares, draw};
+use super::{Ask, Weighted};
 
 /// Weighted random.
 #[derive(Clone, Copy, Debug)]
-pub struct Random;
+pub(super) struct Random;
 
-impl Policy for Random {
-    fn name(&self) -> &'static str {
-        "random"
-    }
+impl Drawing for Random {
+    const NAME: &'static str = "random";
 
-    fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        draw(ask, ask.random).map(|share| share.pick())
+    fn draw(&self, ask: &Ask<'_>, shares: &impl Shares) -> Option<Share> {
+        draw(shares, ask.random)
     }
 
     /// Random compares nothing.
-    fn value(&self, _ask: &Ask<'_>, _basis: &Basis, _node: NodeIndex) -> Option<f64> {
+    fn value(&self, _one: Weighted<'_>) -> Option<f64> {
         None
     }
 }

@@ -17,7 +17,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::least::{Key, Keyed};
-use super::{Ask, Basis, ClusterState, MAX_WEIGHT, Pick, Weighted};
+use super::{Ask, Basis, ClusterState, MAX_WEIGHT, Pick, Watch, Weighted};
 use crate::node::NodeIndex;
 
 const FRACTION_BITS: u32 = 19;
@@ -47,7 +47,7 @@ const INDEX_BITS: u32 = 16;
 
 /// Smooth weighted round robin.
 #[derive(Clone, Copy, Debug)]
-pub struct RoundRobin;
+pub(super) struct RoundRobin;
 
 /// One of a node's turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,11 @@ impl Clock {
 
     fn advance(state: &ClusterState, due: u64, index: NodeIndex) {
         state.virtual_time.fetch_max(due, Relaxed);
-        state.latest_turn.store(due << INDEX_BITS | u64::from(index), Relaxed);
+        // Of equal turns the highest index stays, as time does: what has passed once stays past.
+        let (ours, latest) = (due << INDEX_BITS | u64::from(index), state.latest_turn.load(Relaxed));
+        if latest >> INDEX_BITS != ours >> INDEX_BITS || latest < ours {
+            state.latest_turn.store(ours, Relaxed);
+        }
     }
 
     /// The node's next turn, given its word.
@@ -135,6 +139,12 @@ impl Clock {
 
 impl Keyed for RoundRobin {
     const NAME: &'static str = "round-robin";
+    const BASIS_LASTS: bool = false;
+
+    /// Turns only grow, and a winner is looked at once more: nobody need tell of them.
+    fn watch(&self) -> Watch {
+        Watch::ABILITY
+    }
 
     /// The clock.
     fn basis(&self, ask: &Ask<'_>) -> Basis {
@@ -142,7 +152,7 @@ impl Keyed for RoundRobin {
         Basis([time, latest.map_or(u64::MAX, u64::from), 0])
     }
 
-    /// When the node's next turn is due.
+    /// When the node's next turn is due: with the clock, and while it keeps its weight, only ever later.
     fn key(&self, _ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> (Key, u64) {
         let seen = one.node.state.turns.load(Relaxed);
         let turn = Clock::from_basis(basis).turn(seen, one.weight, one.index);

@@ -5,17 +5,18 @@
 //! (`NodeState::recent_sessions`, which forgets within seconds) counts as the bytes that a session of
 //! its node brings on average: traffic rate over connection rate, which decay alike. Under steady load
 //! that raises every node by the same factor, so it shifts no shares. A node without traffic yet
-//! borrows the cluster's average.
+//! borrows the cluster's average. Seconds forget faster than windows, so the two are compared as they
+//! stood when the present round of 20 ms began: that is one moment for all nodes.
 
 use super::least::{Key, Keyed};
-use super::{Ask, Basis, Weighted, log2_weight};
+use super::{Ask, Basis, ROUND, Watch, Weighted, log2_weight, round};
 use crate::moment::Moment;
 use crate::node::NodeState;
 use crate::rate::log2_of_sum;
 
 /// Lowest rate of bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct TrafficRate;
+pub(super) struct TrafficRate;
 
 /// Bytes per session of the whole cluster, as a base-2 logarithm; of one byte while there was no
 /// traffic, so that sessions are counted then.
@@ -44,11 +45,19 @@ fn expected_bytes(state: &NodeState, now: Moment, usual_bytes: f64) -> f64 {
 const NEGLIGIBLE: f64 = -10.0;
 
 fn load(ask: &Ask<'_>, basis: &Basis, one: Weighted<'_>) -> f64 {
-    expected_bytes(&one.node.state, ask.now, basis.numbers()[0]) - log2_weight(one.weight)
+    expected_bytes(&one.node.state, round(ask.now), basis.numbers()[0]) - log2_weight(one.weight)
 }
 
 impl Keyed for TrafficRate {
     const NAME: &'static str = "traffic-rate";
+
+    fn watch(&self) -> Watch {
+        Watch::OPENED | Watch::TRAFFIC
+    }
+
+    fn expires(&self, ask: &Ask<'_>) -> Moment {
+        round(ask.now).after(ROUND)
+    }
 
     /// The usual bytes of a session, where a node needs to borrow them.
     fn basis(&self, ask: &Ask<'_>) -> Basis {

@@ -2,14 +2,13 @@
 //! (Mitzenmacher 2001). As even as looking at all of them, nearly, and without a herd: workers that
 //! see the same counts do not all run to the same node.
 
-use super::shares::{Share, draw, draw_another};
-use super::{Ask, Basis, Pick, Policy};
+use super::shares::{Drawing, Share, Shares, draw, draw_another};
+use super::{Ask, Weighted};
 use crate::hash;
-use crate::node::NodeIndex;
 
 /// Least loaded of two.
 #[derive(Clone, Copy, Debug)]
-pub struct TwoChoices;
+pub(super) struct TwoChoices;
 
 /// Compared in units that are whole for each weight: `a/w_a < b/w_b`.
 fn is_less_loaded(ask: &Ask<'_>, one: Share, other: Share) -> bool {
@@ -19,22 +18,18 @@ fn is_less_loaded(ask: &Ask<'_>, one: Share, other: Share) -> bool {
     load(one, other) < load(other, one)
 }
 
-impl Policy for TwoChoices {
-    fn name(&self) -> &'static str {
-        "two-choices"
-    }
+impl Drawing for TwoChoices {
+    const NAME: &'static str = "two-choices";
 
     /// Of equals the first drawn, so that weights are kept where nothing is loaded.
-    fn pick(&self, ask: &Ask<'_>) -> Option<Pick> {
-        let first = draw(ask, ask.random)?;
-        let second = draw_another(ask, first, hash::mix(ask.random ^ 1));
-        let less_loaded = second.filter(|second| is_less_loaded(ask, *second, first));
-        Some(less_loaded.unwrap_or(first).pick())
+    fn draw(&self, ask: &Ask<'_>, shares: &impl Shares) -> Option<Share> {
+        let first = draw(shares, ask.random)?;
+        let second = draw_another(shares, first, hash::mix(ask.random ^ 1));
+        second.filter(|second| is_less_loaded(ask, *second, first)).or(Some(first))
     }
 
     /// Sessions per weight.
-    fn value(&self, ask: &Ask<'_>, _basis: &Basis, node: NodeIndex) -> Option<f64> {
-        let asked = ask.weighted(node)?;
-        Some(f64::from(asked.node.state.active()) / f64::from(asked.weight))
+    fn value(&self, one: Weighted<'_>) -> Option<f64> {
+        Some(f64::from(one.node.state.active()) / f64::from(one.weight))
     }
 }

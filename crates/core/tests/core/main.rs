@@ -15,6 +15,7 @@ mod one_home;
 mod pace;
 mod pinned;
 mod policies;
+mod ranking;
 mod rate;
 mod round_robin;
 mod session;

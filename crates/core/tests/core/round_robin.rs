@@ -6,6 +6,7 @@ use std::thread;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use protobalance_core::node::AdminState;
+use protobalance_core::policy;
 
 use crate::model::{self, Model};
 
@@ -101,8 +102,13 @@ proptest! {
 fn workers_that_share_it_keep_it_exact() {
     const WORKERS: u64 = 4;
     const CYCLES: u64 = 500;
-    for weights in [vec![1, 1, 1], vec![5, 1, 1], vec![3, 7, 11, 2], vec![1; 40]] {
-        let model = Model::new("round-robin", &weights, 1);
+    let weights = [vec![1, 1, 1], vec![5, 1, 1], vec![3, 7, 11, 2], vec![1; 40]];
+    for (weights, ranked_from) in
+        weights.into_iter().flat_map(|weights| [(weights.clone(), 0), (weights, 100)])
+    {
+        let mut model = Model::new("round-robin", &weights, 1);
+        let policy = policy::named_ranked_from(ranked_from, "round-robin", &model::settings(&[]));
+        model.policy = policy.expect("a known policy");
         let left = AtomicU64::new(CYCLES * cycle(&weights));
         let counts: Vec<AtomicU64> = weights.iter().map(|_| AtomicU64::new(0)).collect();
         let work = || {

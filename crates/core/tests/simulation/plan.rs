@@ -81,7 +81,10 @@ fn cluster(random: &mut Random, family: &Family, ledger: &mut Ledger) -> Cluster
     let rating_ttl = Duration::from_secs(10);
     let settings = Settings { nodes: &names, hash_key: "k", load_expression: expression, rating_ttl };
     let fallback = Settings { load_expression: "", ..settings };
-    let policy = policy::named(word, &settings).or_else(|_| policy::named(word, &fallback));
+    // With a ranking or without: no law depends on that.
+    let ranked_from = random.of(&[0, usize::MAX]);
+    let named = |settings| policy::named_ranked_from(ranked_from, word, settings);
+    let policy = named(&settings).or_else(|_| named(&fallback));
     let mut nodes: Vec<Node> = names.iter().map(|name| node(random, family, name, ledger)).collect();
     let count = nodes.len();
     for node in &mut nodes {
