@@ -4,8 +4,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Write, stderr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use crate::report::Event;
 use crate::spec::SessionLogSpec;
 use crate::unpoisoned;
 
-/// Records that may wait for the writer.
+/// Records that may wait for the writer. Counted, since a bounded channel has the room for all of them from
+/// its beginning, which is more than all the rest of an idle engine.
 const CAPACITY: usize = 8192;
 /// How often the writer looks. It is never woken, for a wake-up would cost each session a system call.
 const ROUND: Duration = Duration::from_millis(20);
@@ -33,7 +34,7 @@ enum Order {
 /// The workers' and the control plane's end of the log.
 #[derive(Debug)]
 pub(crate) struct SessionLog {
-    records: SyncSender<Record>,
+    records: Sender<Record>,
     orders: Mutex<Sender<Order>>,
     counts: Arc<Counts>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -42,13 +43,14 @@ pub(crate) struct SessionLog {
 #[derive(Debug, Default)]
 struct Counts {
     on: std::sync::atomic::AtomicBool,
+    waiting: AtomicUsize,
     written: AtomicU64,
     dropped: AtomicU64,
 }
 
 impl SessionLog {
     pub(crate) fn start(events: Arc<Events>) -> std::io::Result<SessionLog> {
-        let (records, inbox) = sync_channel(CAPACITY);
+        let (records, inbox) = channel();
         let (orders, commands) = channel();
         let counts = Arc::new(Counts::default());
         let mut writer = Writer {
@@ -69,7 +71,8 @@ impl SessionLog {
     }
 
     pub(crate) fn write(&self, record: Record) {
-        if self.records.try_send(record).is_err() {
+        if self.counts.waiting.fetch_add(1, Relaxed) >= CAPACITY || self.records.send(record).is_err() {
+            self.counts.waiting.fetch_sub(1, Relaxed);
             self.counts.dropped.fetch_add(1, Relaxed);
         }
     }
@@ -181,6 +184,7 @@ impl Writer {
         }
         while let Ok(record) = self.inbox.try_recv() {
             some = true;
+            self.counts.waiting.fetch_sub(1, Relaxed);
             record.write(&mut self.sink.lines, self.sink.json);
             self.sink.records += 1;
             if self.sink.lines.len() >= ENOUGH {
@@ -273,7 +277,7 @@ mod tests {
     fn a_record_that_overtakes_its_target_is_written_to_it() {
         let path = std::env::temp_dir().join(format!("pb-session-log-{}", std::process::id()));
         let file = File::create(&path).expect("a temporary file");
-        let (records, inbox) = sync_channel(1);
+        let (records, inbox) = channel();
         let (orders, commands) = channel();
         let counts = Arc::new(Counts::default());
         let events = Arc::new(Events::new().expect("an eventfd"));
@@ -285,7 +289,8 @@ mod tests {
             sink: Sink::off(),
             failing: false,
         };
-        records.try_send(record()).expect("room");
+        counts.waiting.fetch_add(1, Relaxed);
+        records.send(record()).expect("heard");
         let spec = SessionLogSpec { target: path.display().to_string(), format: "text".into() };
         orders.send(Order::Write(spec, Some(file))).expect("heard");
         orders.send(Order::Stop).expect("heard");
@@ -293,5 +298,21 @@ mod tests {
         let lines = std::fs::read_to_string(&path).expect("readable");
         std::fs::remove_file(&path).expect("removed");
         assert_eq!((lines.lines().count(), counts.written.load(Relaxed)), (1, 1), "{lines}");
+    }
+
+    #[test]
+    fn what_finds_no_room_is_dropped_and_counted() {
+        let (records, inbox) = channel();
+        let (orders, _commands) = channel();
+        let log = SessionLog {
+            records,
+            orders: Mutex::new(orders),
+            counts: Arc::default(),
+            writer: Mutex::new(None),
+        };
+        for _ in 0..CAPACITY + 3 {
+            log.write(record());
+        }
+        assert_eq!((inbox.try_iter().count(), log.dropped()), (CAPACITY, 3));
     }
 }
