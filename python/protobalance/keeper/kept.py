@@ -141,9 +141,9 @@ class Kept(Backing):
 
     def drop(self, names: Iterable[str]) -> None:
         gone = self._held.intersection(names)
-        if gone:
-            self._ask(Drop(sorted(gone)))
-            self._held -= gone
+        for part in chunks(dict.fromkeys(sorted(gone), 0)):
+            self._ask(Drop(list(part)))
+        self._held -= gone
 
     def ready(self, version: str) -> None:
         self._requests.say(Ready(version))

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-PACKET = 64 * 1024  # bytes; all messages are far smaller
+PACKET = 256 * 1024  # bytes; more than can be sent (net.core.wmem_default), so that none is heard in part
 SEALED = "sealed "
 TOLD = frozenset({"READY", "RELOADING", "MONOTONIC_USEC", "STOPPING", "STATUS"})
 AT_ONCE = 100  # descriptors in one packet; the kernel takes 253 (SCM_MAX_FD)

@@ -1,0 +1,51 @@
+"""However many sockets a balancer has, what is said of them is heard whole, and every request answered."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+from protobalance.keeper.kept import Kept, Occasion
+from protobalance.keeper.messages import Answer, Channel, Done, Drop, Order, Request, Superseded, pair
+
+MANY = [f"listening some-listener-{number} 127.0.0.1:{number} 0" for number in range(3000)]
+
+
+def kept(requests: socket.socket, orders: socket.socket) -> Kept:
+    orders.setblocking(False)  # noqa: FBT003 - its signature
+    asking: Channel[Answer] = Channel(requests, Answer)
+    told: Channel[Order] = Channel(orders, Order)
+    return Kept(asking, told, dict.fromkeys(MANY, -1), Occasion(), [])
+
+
+def test_all_are_dropped_and_each_request_is_heard_whole() -> None:
+    (ours, requests), (told, orders) = pair(), pair()
+    keeper: Channel[Request] = Channel(ours, Request)
+    dropped: list[str] = []
+
+    def answer() -> None:
+        while heard := keeper.hear():
+            assert isinstance(heard[0], Drop)
+            dropped.extend(heard[0].names)
+            keeper.say(Done())
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    backing = kept(requests, orders)
+    backing.drop(MANY)
+    assert backing.held == frozenset()
+    requests.close()
+    answering.join()
+    assert dropped == sorted(MANY)
+    for end in (ours, orders, told):
+        end.close()
+
+
+def test_a_successor_of_many_names_is_heard_of() -> None:
+    (asked, requests), (ours, orders) = pair(), pair()
+    assert Channel[Order](ours, Order).say(Superseded(None, MANY))
+    backing = kept(requests, orders)
+    assert backing.take_orders() == [Superseded(None, MANY)]
+    assert backing.successors_names == frozenset(MANY)
+    for end in (asked, requests, ours, orders):
+        end.close()
