@@ -5,10 +5,14 @@ plane does not need; the admin interface comes once traffic flows.
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import protobalance.cli.lean
+
+# isort: split
 import protobalance
 from protobalance import config as configuration
 from protobalance.api.admin_socket import kept_name, refuse_if_taken
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 def serve(origin: Path | Config, socket: Path | None, workers: int, backing: Backing = ALONE) -> int:
     """Runs until a signal ends it; the exit code. `workers` 0: what the configuration says."""
+    gc.freeze()  # the collector need not look at what was imported
+    gc.enable()
     try:
         lifecycle.serve(
             origin,

@@ -1,29 +1,30 @@
-"""A balancer and its keeper, as `run` starts them. This process becomes the keeper, and stays small: what
-only a balancer needs is imported in the child.
+"""A balancer and its keeper, as `run` starts them. This process becomes the keeper.
+
+What a balancer needs before it forwards is imported by then, so that the next one after a death need not
+import it again while clients wait; what answers questions is not, for a keeper would carry it in vain.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from protobalance.cli.foreground import serve
+from protobalance.control.engine_port import load_engine
 from protobalance.control.operator_log import to_stream
 from protobalance.control.systemd import Notifier, take_listen_fds
 from protobalance.keeper.estate import MANAGER
 from protobalance.keeper.keeper import keep
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 def serve_kept(origin: Path, socket: Path | None, workers: int) -> int:
     """Runs until a signal ends it; the exit code. `workers` 0: what the configuration says."""
+    load_engine()
     notifier = Notifier()
     inherited = {f"{MANAGER} {number}": descriptor for number, descriptor in enumerate(take_listen_fds())}
     kept = keep(to_stream(), lambda states: notifier.tell(**states), inherited)
     if isinstance(kept, int):
         return kept
     try:
-        from protobalance.cli.foreground import serve  # noqa: PLC0415 - the law of this file
-
         return serve(origin, socket, workers, kept)
     except BaseException as error:
         kept.failed(str(error))

@@ -1,4 +1,4 @@
-"""Things with their number, in grammar: one session, two sessions."""
+"""Numbers as people say them: one session, two sessions, 1.5 s."""
 
 from __future__ import annotations
 
@@ -11,3 +11,16 @@ def plural(count: int, thing: str) -> str:
 def sessions_go(count: int) -> str:
     """`1 session goes`, `2 sessions go`."""
     return f"{plural(count, 'session')} {'goes' if count == 1 else 'go'}"
+
+
+def span(milliseconds: int) -> str:
+    """A span as people say it."""
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    if minutes < 60:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h"

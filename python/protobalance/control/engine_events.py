@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from protobalance.control.answers import Limit
 from protobalance.control.chronicle import Chronicle
-from protobalance.control.explain import span
+from protobalance.control.counted import span
 from protobalance.control.report import (
     ClientRefused,
     EngineWarning,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from protobalance.control.counted import span
 from protobalance.control.report import AttemptReport, CandidateReport, DecisionReport
 
 # What each policy compares, as its candidates' values show it; policies without an entry compare nothing
@@ -159,16 +160,3 @@ def _skipped(word: str) -> str:
 def number(value: float) -> str:
     """Short, and exact enough to compare: two decimals below a hundred, none above."""
     return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def span(milliseconds: int) -> str:
-    """A span as people say it."""
-    if milliseconds < 1000:
-        return f"{milliseconds} ms"
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes = seconds / 60
-    if minutes < 60:
-        return f"{minutes:.0f} min"
-    return f"{minutes / 60:.1f} h"

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from protobalance.config.addresses import numeric_host
 from protobalance.control.answers import ExplainedDecision, Explanation, SessionList
 from protobalance.control.changes import find_listener, find_node
+from protobalance.control.counted import span
 from protobalance.control.engine_events import EngineEvents
 from protobalance.control.engine_port import EnginePort
-from protobalance.control.explain import NodeKey, forecast, sentence, span
+from protobalance.control.explain import NodeKey, forecast, sentence
 from protobalance.control.in_force import InForce
 from protobalance.control.refusal import Refused
 from protobalance.control.report import NodeReport, Snapshot

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,7 +21,6 @@ from protobalance.control.engine_events import EngineEvents
 from protobalance.control.engine_port import EngineFactory, EnginePort, HandedOver, start_engine
 from protobalance.control.history import History
 from protobalance.control.in_force import InForce
-from protobalance.control.load_ratings import Rated
 from protobalance.control.names import Names, hosts_of
 from protobalance.control.operator_log import OperatorLog, to_stream
 from protobalance.control.overrides import Overrides, OverridesFile, reconcile
@@ -31,6 +31,9 @@ from protobalance.control.source_ports import SourcePorts, ports_of_an_address, 
 from protobalance.control.state_folder import StateFolder
 from protobalance.keeper import ALONE
 from protobalance.keeper.kept import Occasion
+
+if TYPE_CHECKING:
+    from protobalance.control.load_ratings import Rated
 
 Confine = Callable[[Config, Path | None, Path, OperatorLog], Confinement | None]
 

@@ -336,8 +336,8 @@ class Keeper:
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         upgrade.unblock(WATCHED)
         # What is shared with the balancer stays shared: the collector does not write to it.
-        gc.collect()
         gc.freeze()
+        gc.enable()
 
     def _wait(self) -> None:
         poller = select.poll()

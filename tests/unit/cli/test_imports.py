@@ -25,6 +25,7 @@ from protobalance.cli import main
 main(["run", sys.argv[1]])
 """
 BEFORE_TRAFFIC = """
+import protobalance.cli.foreground
 from protobalance.control.engine_port import CompiledEngine
 CompiledEngine.apply = stop
 from protobalance.cli import main
@@ -33,10 +34,18 @@ main(["run", "--alone", sys.argv[1]])
 
 # What only questions, errors and rare tasks need, ours and others'.
 ADMIN = {"asyncio", "starlette", "uvicorn", "anyio", "logging", "http", "email", "ssl", "hashlib"}
-RARE = {"difflib", "glob", "dataclasses", "subprocess", "tempfile", "shutil", "random", "secrets"}
+RARE = {"difflib", "glob", "dataclasses", "inspect", "subprocess", "tempfile", "shutil", "random", "secrets"}
 OURS_AFTER_TRAFFIC = {
     *("supervisor", "process", "background", "status", "observation", "preview", "changes", "impact"),
-    *("transactions", "health", "rating_agent", "rating_function", "answers_of_config"),
+    *(
+        "transactions",
+        "health",
+        "rating_agent",
+        "rating_function",
+        "answers_of_config",
+        "explain",
+        "load_ratings",
+    ),
 }
 
 
@@ -64,30 +73,11 @@ def test_traffic_waits_for_no_module_that_only_questions_need(before_traffic: se
     assert {name for name in before_traffic if name.startswith("protobalance.cli.screen")} == set()
 
 
-def test_a_keeper_knows_no_configuration_and_no_engine(tmp_path: Path) -> None:
+def test_a_keeper_carries_what_traffic_waits_for(tmp_path: Path, before_traffic: set[str]) -> None:
     names = loaded(tmp_path, BEFORE_THE_FORK)
-    assert names & (ADMIN | RARE | {"tomllib"}) == set()
-    assert {name for name in names if name.startswith("protobalance.") and not name.endswith("__")} == {
-        "protobalance.cli",
-        "protobalance.cli.entry",
-        "protobalance.cli.failure",
-        "protobalance.cli.kept",
-        "protobalance.cli.options",
-        "protobalance.cli.parser",
-        "protobalance.cli.verbs",
-        "protobalance.cli.verbs.run",
-        "protobalance.control",
-        "protobalance.control.operator_log",
-        "protobalance.control.outside_text",
-        "protobalance.control.refusal",
-        "protobalance.control.systemd",
-        "protobalance.keeper",
-        "protobalance.keeper.backoff",
-        "protobalance.keeper.child",
-        "protobalance.keeper.deaths",
-        "protobalance.keeper.estate",
-        "protobalance.keeper.keeper",
-        "protobalance.keeper.kept",
-        "protobalance.keeper.messages",
-        "protobalance.keeper.upgrade",
-    }
+    assert names & (ADMIN | RARE) == set()
+    own = {f"protobalance.{name}" for name in ("cli.kept", "control.systemd")}
+    keepers = {name for name in names if name.startswith("protobalance.keeper.")}
+    assert names - before_traffic - own - keepers <= {"gc", "select", "signal", "resource"}
+    # All of it, or the next balancer imports it while clients wait.
+    assert {name for name in before_traffic - names if name.startswith("protobalance.")} == set()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protobalance.control.explain import forecast, sentence, span
+from protobalance.control.counted import span
+from protobalance.control.explain import forecast, sentence
 from protobalance.control.report import AttemptReport, CandidateReport, DecisionReport
 
 

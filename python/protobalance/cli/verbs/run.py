@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from pathlib import Path
 
 from protobalance.cli.options import add_engine, add_socket
@@ -25,13 +26,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    gc.disable()  # until all is imported, of which nothing is garbage
     # Absolute: SIGHUP and `apply` read the file again, whatever the working directory is by then.
     config = arguments.config.absolute()
     if not (arguments.alone or arguments.rehearse):
-        from protobalance.cli.kept import serve_kept  # noqa: PLC0415 - a keeper needs nothing else
+        from protobalance.cli.kept import serve_kept  # noqa: PLC0415 - see gc.disable
 
         return serve_kept(config, arguments.socket, arguments.workers)
-    from protobalance.cli.foreground import rehearse, serve  # noqa: PLC0415 - all but the keeper
+    from protobalance.cli.foreground import rehearse, serve  # noqa: PLC0415 - the same
 
     if arguments.rehearse:
         return rehearse(config)
