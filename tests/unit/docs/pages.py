@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+_TESTS = re.compile(r"^#\[cfg\(test\)\]\n.*\{$", re.MULTILINE)  # a file's own, not a `mod` of another file
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -17,7 +18,7 @@ def text_of(name: str) -> str:
 def source_of(crate: str) -> str:
     """A crate's Rust, without the tests in it: where in it something is said may change."""
     files = sorted((ROOT / "crates" / crate / "src").rglob("*.rs"))
-    return "\n".join(path.read_text().partition("#[cfg(test)]")[0] for path in files)
+    return "\n".join(_TESTS.split(path.read_text(), 1)[0] for path in files)
 
 
 def blocks(text: str, language: str) -> list[str]:
