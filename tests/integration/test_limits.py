@@ -130,12 +130,12 @@ def test_a_slow_reader_does_not_hold_up_the_others() -> None:
         config["engine"] = {"workers": 1}
         with Balancer(config) as balancer:
             target = text_of(balancer.address("in"))
-            with pbload.started("bulk", target=target, connections=4, bytes=30_000_000) as stuck:
-                assert stuck.line()["standstill"] < 4 * 30_000_000
+            with pbload.started("bulk", target=target, connections=4, bytes=120_000_000) as stuck:
+                assert stuck.line()["standstill"] < 4 * 120_000_000
                 result = pbload.connect(balancer.address("short"), 2000, ending="node")
                 assert (result["errors"], result["ok"]) == ({}, 2000)
                 done = stuck.result()
-            assert (done["errors"], done["bytes_received"]) == ({}, 4 * 30_000_000)
+            assert (done["errors"], done["bytes_received"]) == ({}, 4 * 120_000_000)
 
 
 def test_a_worker_that_holds_much_reads_little() -> None:

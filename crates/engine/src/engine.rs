@@ -24,13 +24,14 @@ use crate::decisions::{candidate_reports, home_report};
 use crate::error::{EngineError, ErrorKind};
 use crate::events::{Events, signal};
 use crate::handed_over::{HandedOver, Unclaimed};
-use crate::limits::{Room, sessions_possible};
+use crate::limits::{Room, pipes_possible, sessions_possible};
 use crate::registry::Registry;
+use crate::relay::{PIPE, Supply};
 use crate::report::{AttemptReport, DecisionReport, Event, ListeningReport, SessionReport, Snapshot};
 use crate::session_log::SessionLog;
 use crate::snapshot;
 use crate::spec::PlanSpec;
-use crate::sys::adopt;
+use crate::sys::{adopt, ignore_broken_pipes};
 use crate::unpoisoned;
 use crate::worker::{Command, SessionQuery, Shared, Worker, WorkerCounts};
 
@@ -85,6 +86,7 @@ impl Engine {
             room: Room::default(),
             active: AtomicU64::new(0),
             admission: Admission::default(),
+            pipes: Arc::new(Supply::new(pipes_possible(workers), PIPE, Arc::clone(&events))),
         });
         shared.room.set_places(sessions_possible(max_sessions));
         let handed_over = handed_over
@@ -358,6 +360,7 @@ fn spawn(index: usize, shared: &Arc<Shared>) -> std::io::Result<Handle> {
     counts.alive.store(true, Relaxed);
     let (counted, shared) = (Arc::clone(&counts), Arc::clone(shared));
     let body = move || {
+        ignore_broken_pipes();
         while let Err(panic) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
             let message = words_of(&*panic);
             shared.events.tell(Event::WorkerLost { worker: index as u32, message });

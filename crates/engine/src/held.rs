@@ -1,8 +1,9 @@
-//! Bytes that were read and that the sink would not take yet.
+//! Bytes that were taken from a source and that the sink would not take yet.
 //!
-//! A few are kept in ordinary memory. Many get pages of their own, so that a crowd of stalled readers
+//! What came through a pipe stays in it. Of what was read, a few are kept in ordinary memory. Many get pages of their own, so that a crowd of stalled readers
 //! leaves nothing behind when it has gone: an allocator would keep what it once gave out.
 
+use crate::relay::Pipe;
 use crate::sys::MappedBytes;
 
 /// From here on bytes get pages of their own: larger than what a stalled session reads at once.
@@ -12,6 +13,18 @@ const MANY: usize = 32 * 1024;
 enum Store {
     Few(Vec<u8>),
     Many(MappedBytes),
+    InPipe(Pipe),
+}
+
+/// What is to go next.
+#[derive(Debug)]
+pub(crate) enum Next<'a> {
+    /// Bytes; the urgent one goes alone.
+    Read {
+        bytes: &'a [u8],
+        urgent: bool,
+    },
+    InPipe(&'a mut Pipe),
 }
 
 /// What waits for a sink, in order; its last byte may be urgent.
@@ -33,15 +46,32 @@ impl Held {
         Held { store, sent: 0, urgent }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.rest().len()
+    /// What was not read; never urgent.
+    pub(crate) fn in_pipe(pipe: Pipe) -> Held {
+        Held { store: Store::InPipe(pipe), sent: 0, urgent: false }
     }
 
-    /// Everything that still waits.
+    /// The pipe it was in, if it was in one.
+    pub(crate) fn into_pipe(self) -> Option<Pipe> {
+        match self.store {
+            Store::InPipe(pipe) => Some(pipe),
+            Store::Few(_) | Store::Many(_) => None,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match &self.store {
+            Store::InPipe(pipe) => pipe.holds(),
+            Store::Few(_) | Store::Many(_) => self.rest().len(),
+        }
+    }
+
+    /// Everything that was read and still waits.
     pub(crate) fn rest(&self) -> &[u8] {
         match &self.store {
             Store::Few(bytes) => &bytes[self.sent..],
             Store::Many(bytes) => &bytes[self.sent..],
+            Store::InPipe(_) => &[],
         }
     }
 
@@ -50,15 +80,20 @@ impl Held {
         self.urgent
     }
 
-    /// What is to be sent next, and whether it is the urgent byte, which goes alone.
-    pub(crate) fn next(&self) -> (&[u8], bool) {
-        match self.rest() {
-            rest @ ([] | [_]) => (rest, self.urgent),
-            rest => (&rest[..rest.len() - usize::from(self.urgent)], false),
+    /// What is to be sent next.
+    pub(crate) fn next(&mut self) -> Next<'_> {
+        let rest = match &mut self.store {
+            Store::InPipe(pipe) => return Next::InPipe(pipe),
+            Store::Few(bytes) => &bytes[self.sent..],
+            Store::Many(bytes) => &bytes[self.sent..],
+        };
+        match rest {
+            [] | [_] => Next::Read { bytes: rest, urgent: self.urgent },
+            _ => Next::Read { bytes: &rest[..rest.len() - usize::from(self.urgent)], urgent: false },
         }
     }
 
-    /// Notes that the sink took so many bytes of what was next.
+    /// Notes that the sink took so many of the bytes that were next. A pipe knows by itself.
     pub(crate) fn sent(&mut self, count: usize) {
         self.sent += count;
     }
@@ -66,7 +101,14 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use super::{Held, MANY};
+    use super::{Held, MANY, Next};
+
+    fn next(held: &mut Held) -> (&[u8], bool) {
+        match held.next() {
+            Next::Read { bytes, urgent } => (bytes, urgent),
+            Next::InPipe(_) => panic!("nothing is in a pipe"),
+        }
+    }
 
     #[test]
     fn the_urgent_byte_goes_last_and_alone() {
@@ -75,10 +117,10 @@ mod tests {
             bytes.push(b'!');
             let mut held = Held::new(&bytes, true);
             if before > 0 {
-                assert_eq!(held.next(), (&bytes[..before], false));
+                assert_eq!(next(&mut held), (&bytes[..before], false));
                 held.sent(before);
             }
-            assert_eq!(held.next(), (&b"!"[..], true));
+            assert_eq!(next(&mut held), (&b"!"[..], true));
             held.sent(1);
             assert_eq!(held.len(), 0);
         }

@@ -4,8 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Descriptors kept for everything that is no session: listeners, logs, the admin socket, Python.
-const RESERVED: u64 = 256;
+/// Descriptors kept for everything that is no session: listeners, logs, the admin socket, Python, pipes.
+const RESERVED: u64 = 320;
+/// A pipe has two ends.
+const PER_PIPE: u64 = 2;
+/// Pipes at a time, of all workers: a fifth of what is reserved, and half of the pages that Linux allows one
+/// user without privileges for pipes (`fs.pipe-user-pages-soft`).
+const PIPES: usize = 32;
+/// Each worker has a few, however many workers there are: one to work with, the others for sinks that stall.
+const FEWEST_PIPES: usize = 2;
+const MOST_PIPES: usize = 16;
 /// A session has two sockets.
 const PER_SESSION: u64 = 2;
 
@@ -17,6 +25,13 @@ pub(crate) fn sessions_possible(wanted: u64) -> u64 {
         0 => possible,
         wanted => wanted.min(possible),
     }
+}
+
+/// Pipes at a time for each of so many workers; none where descriptors are short, for sessions come first.
+pub(crate) fn pipes_possible(workers: usize) -> usize {
+    let each = (PIPES / workers.max(1)).clamp(FEWEST_PIPES, MOST_PIPES);
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if descriptors / 16 < PER_PIPE * (each * workers) as u64 { 0 } else { each }
 }
 
 /// Places for sessions that several workers take and give back, never more than there are.

@@ -17,7 +17,7 @@ use crate::ftp::{Control, Rewritten};
 use crate::introduction::Introduction;
 use crate::newcomer::Learned;
 use crate::plan::{Listener, Route};
-use crate::relay::{Flow, Pumped, ReadAhead};
+use crate::relay::{Flow, Pumped, ReadAhead, Turn};
 use crate::tls::{End, Link};
 
 /// One session's sockets and state.
@@ -136,8 +136,7 @@ impl Pair {
         &mut self,
         side: Side,
         ahead: Option<Result<usize, Errno>>,
-        buffer: &mut [u8],
-        frugal: bool,
+        turn: &mut Turn<'_>,
     ) -> Pumped {
         if side == Side::Client
             && let Some(stopped) = self.finish_introduction()
@@ -154,18 +153,18 @@ impl Pair {
             let client = End::new(self.client_tls.as_mut(), client);
             let node = End::new(self.node_tls.as_mut(), node);
             return match side {
-                Side::Client => self.to_node.pump(client, node, buffer, frugal),
-                Side::Node => self.to_client.pump(node, client, buffer, frugal),
+                Side::Client => self.to_node.pump(client, node, turn),
+                Side::Node => self.to_client.pump(node, client, turn),
             };
         }
         match side {
             Side::Client => match ahead {
-                None => self.to_node.pump(client, node, buffer, frugal),
-                outcome => self.to_node.pump(ReadAhead { outcome, socket: client }, node, buffer, frugal),
+                None => self.to_node.pump(client, node, turn),
+                outcome => self.to_node.pump(ReadAhead { outcome, socket: client }, node, turn),
             },
             Side::Node => match &mut self.ftp {
-                None => self.to_client.pump(node, client, buffer, frugal),
-                Some(control) => self.to_client.pump(Rewritten { node, control }, client, buffer, frugal),
+                None => self.to_client.pump(node, client, turn),
+                Some(control) => self.to_client.pump(Rewritten { node, control }, client, turn),
             },
         }
     }

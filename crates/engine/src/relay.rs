@@ -1,25 +1,30 @@
 //! One direction of a session: read from the source, write to the sink at once, keep only what the
 //! sink would not take, and read no more until it has (law 8). Contents are never changed (law 1).
+//! Bulk between plain sockets goes through a pipe instead of the buffer.
 //!
 //! Edge-triggered: a short read means the source is drained, and the next event will tell. Urgent
 //! bytes stay urgent and keep their place: every source has `SO_OOBINLINE`, a read never crosses the
 //! mark, and the byte at the mark is sent as urgent once all before it was sent.
 
 mod ends;
+mod pipes;
+mod splice;
 
 pub(crate) use ends::{Manner, ReadAhead, Sink, Source};
+pub(crate) use pipes::{PIPE, Pipe, Pipes, Supply};
 use rustix::io::Errno;
 
-use crate::held::Held;
+use crate::held::{Held, Next};
 
-/// The shared buffer of a worker, and the most one direction of a session can ever hold.
+/// The shared buffer of a worker, and the most that one direction of a session can ever hold in it.
 pub(crate) const BUFFER: usize = 256 * 1024;
 /// What a direction reads at once until it has shown that it carries bulk, and after its sink stalled.
 const SMALL_READ: usize = 16 * 1024;
 /// What it reads at once while the worker holds more than it should.
 pub(crate) const FRUGAL_READ: usize = 4 * 1024;
-/// Reads per wake-up: no session keeps the others waiting for longer.
+/// Reads per wake-up, and bytes: no session keeps the others waiting for longer.
 const READS_PER_TURN: usize = 8;
+const BYTES_PER_TURN: u64 = 512 * 1024;
 /// Bytes kept for another node while this one has not answered.
 const REPLAY_LIMIT: usize = 64 * 1024;
 
@@ -38,6 +43,15 @@ pub(crate) enum Pumped {
     SinkBroke(Errno),
 }
 
+/// What a direction may use of its worker's for its turn.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    pub(crate) buffer: &'a mut [u8],
+    pub(crate) pipes: &'a mut Pipes,
+    /// The worker holds more than it should: reads are to be small.
+    pub(crate) frugal: bool,
+}
+
 /// One direction's state; a few words while nothing is held.
 #[derive(Debug)]
 pub(crate) struct Flow {
@@ -52,6 +66,8 @@ pub(crate) struct Flow {
     last_words: bool,
     failed: bool,
     urgent: bool,
+    bulk: bool,
+    put_off: bool,
 }
 
 impl Flow {
@@ -68,6 +84,8 @@ impl Flow {
             last_words: false,
             failed: false,
             urgent: false,
+            bulk: false,
+            put_off: false,
         }
     }
 
@@ -123,6 +141,21 @@ impl Flow {
         self.urgent = true;
     }
 
+    /// Whether what arrives now can be moved now: its sink is not full, and no turn is to come anyway.
+    pub(crate) fn is_free(&self) -> bool {
+        self.held.is_none() && !self.put_off
+    }
+
+    /// Its turn was up while there was more; true if that was not known.
+    pub(crate) fn put_off(&mut self) -> bool {
+        !std::mem::replace(&mut self.put_off, true)
+    }
+
+    /// The turn that was put off begins.
+    pub(crate) fn begin_turn(&mut self) {
+        self.put_off = false;
+    }
+
     /// Keeps a copy of what is written from here on, for another node.
     pub(crate) fn keep_for_replay(&mut self) {
         self.replay = Some(Vec::new());
@@ -172,15 +205,14 @@ impl Flow {
         self.held = Some(Box::new(Held::new(&bytes, held.is_some_and(|held| held.ends_urgent()))));
     }
 
-    /// One turn: moves what can be moved. `frugal` keeps reads small.
+    /// One turn: moves what can be moved.
     pub(crate) fn pump(
         &mut self,
         mut source: impl Source,
         mut sink: impl Sink,
-        buffer: &mut [u8],
-        frugal: bool,
+        turn: &mut Turn<'_>,
     ) -> Pumped {
-        match self.flush(&mut sink) {
+        match self.flush(&mut sink, turn.pipes) {
             Ok(true) => {}
             Ok(false) => return Pumped::Waiting,
             Err(error) => return Pumped::SinkBroke(error),
@@ -188,12 +220,34 @@ impl Flow {
         if self.ended {
             return Pumped::Delivered;
         }
+        let enough = self.read + BYTES_PER_TURN;
         for _ in 0..READS_PER_TURN {
-            if let Some(pumped) = self.read_once(&mut source, &mut sink, buffer, frugal) {
+            if let Some(pumped) = self.move_once(&mut source, &mut sink, turn) {
                 return pumped;
+            }
+            if self.read >= enough {
+                break;
             }
         }
         Pumped::More
+    }
+
+    /// Moves bytes one way or the other; `None` to go on.
+    fn move_once(
+        &mut self,
+        source: &mut impl Source,
+        sink: &mut impl Sink,
+        turn: &mut Turn<'_>,
+    ) -> Option<Pumped> {
+        if self.bulk {
+            if self.may_splice(turn)
+                && let (Some(from), Some(to)) = (source.plain(), sink.plain())
+            {
+                return self.splice_once(from, to, turn);
+            }
+            self.leave_bulk(source);
+        }
+        self.read_once(source, sink, turn)
     }
 
     /// One read and its write; `None` to go on.
@@ -201,14 +255,13 @@ impl Flow {
         &mut self,
         source: &mut From,
         sink: &mut impl Sink,
-        buffer: &mut [u8],
-        frugal: bool,
+        turn: &mut Turn<'_>,
     ) -> Option<Pumped> {
         if self.urgent && source.at_mark() {
-            return self.pass_urgent(source, sink);
+            return self.pass_urgent(source, sink, turn.pipes);
         }
-        let size = self.size(buffer, frugal);
-        let count = match source.recv(buffer, size) {
+        let size = self.size(turn.buffer, turn.frugal);
+        let count = match source.recv(turn.buffer, size) {
             Ok(0) => {
                 self.ended = true;
                 return Some(Pumped::Delivered);
@@ -222,15 +275,16 @@ impl Flow {
         let is_last =
             self.hangup && count < size && !self.urgent && !self.last_words && From::SHORT_READ_DRAINS;
         let manner = if is_last { Manner::Last } else { Manner::Plain };
-        match self.deliver(sink, &buffer[..count], manner) {
+        match self.deliver(sink, &turn.buffer[..count], manner) {
             Ok(true) => {}
             Ok(false) => {
-                self.read_size = SMALL_READ as u32;
+                self.leave_stalled();
                 return Some(Pumped::Waiting);
             }
             Err(error) => return Some(Pumped::SinkBroke(error)),
         }
         if count >= size {
+            self.bulk = size >= splice::BULK && source.plain().is_some() && sink.plain().is_some();
             self.read_size = (self.read_size * 2).min(BUFFER as u32);
             // Only here could the next read start at the mark without our having been told of it.
             self.urgent |= source.at_mark();
@@ -245,22 +299,33 @@ impl Flow {
         is_drained.then_some(Pumped::Waiting)
     }
 
+    /// The sink takes no more: what is read next may wait for long, and should be little.
+    fn leave_stalled(&mut self) {
+        self.read_size = SMALL_READ as u32;
+    }
+
     /// Writes what is held; true if nothing is left, here or in the sink.
-    fn flush(&mut self, sink: &mut impl Sink) -> Result<bool, Errno> {
+    fn flush(&mut self, sink: &mut impl Sink, pipes: &mut Pipes) -> Result<bool, Errno> {
         let Some(held) = &mut self.held else { return sink.flush() };
         while held.len() > 0 {
-            let (next, urgent) = held.next();
-            let manner = if urgent { Manner::Urgent } else { Manner::Plain };
-            match sink.send(next, manner) {
-                Ok(count) => {
-                    remember(&mut self.replay, &next[..count]);
-                    held.sent(count);
+            let outcome = match held.next() {
+                Next::Read { bytes, urgent } => {
+                    let manner = if urgent { Manner::Urgent } else { Manner::Plain };
+                    sink.send(bytes, manner).inspect(|&count| remember(&mut self.replay, &bytes[..count]))
                 }
+                Next::InPipe(pipe) => {
+                    sink.plain().ok_or(Errno::NOTSOCK).and_then(|socket| pipe.drain(socket))
+                }
+            };
+            match outcome {
+                Ok(count) => held.sent(count),
                 Err(Errno::AGAIN) => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
-        self.held = None;
+        if let Some(pipe) = self.held.take().and_then(|held| held.into_pipe()) {
+            pipes.give_back(pipe);
+        }
         sink.flush()
     }
 
@@ -280,7 +345,12 @@ impl Flow {
     }
 
     /// Passes the urgent byte at the mark on as urgent.
-    fn pass_urgent(&mut self, source: &mut impl Source, sink: &mut impl Sink) -> Option<Pumped> {
+    fn pass_urgent(
+        &mut self,
+        source: &mut impl Source,
+        sink: &mut impl Sink,
+        pipes: &mut Pipes,
+    ) -> Option<Pumped> {
         let mut byte = [0u8; 1];
         match source.recv(&mut byte, 1) {
             Ok(1) => {}
@@ -296,7 +366,7 @@ impl Flow {
         self.urgent = false;
         self.read += 1;
         self.held = Some(Box::new(Held::new(&byte, true)));
-        match self.flush(sink) {
+        match self.flush(sink, pipes) {
             Ok(true) => None,
             Ok(false) => Some(Pumped::Waiting),
             Err(error) => Some(Pumped::SinkBroke(error)),
@@ -318,91 +388,10 @@ fn remember(replay: &mut Option<Vec<u8>>, written: &[u8]) {
 mod bounds;
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-    use std::os::fd::AsFd;
-    use std::os::unix::net::UnixStream;
+pub(crate) mod means;
 
-    use super::*;
+#[cfg(test)]
+mod tests;
 
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, limit: usize) -> usize {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) as usize % limit
-        }
-    }
-
-    fn pair() -> (UnixStream, UnixStream) {
-        let (near, far) = UnixStream::pair().expect("a pair");
-        near.set_nonblocking(true).expect("non-blocking");
-        far.set_nonblocking(true).expect("non-blocking");
-        (near, far)
-    }
-
-    /// Sends `data` through one direction, in pieces of any size, to a reader of any speed. What the
-    /// reader read, in the end.
-    fn relayed(data: &[u8], seed: u64) -> Vec<u8> {
-        let mut random = Random(seed);
-        let ((source, mut writer), (sink, mut reader)) = (pair(), pair());
-        let (mut flow, mut buffer) = (Flow::new(), vec![0; BUFFER]);
-        let (mut written, mut read, mut piece) = (0, Vec::new(), vec![0; 1 << 18]);
-        let mut writer = Some(&mut writer);
-        loop {
-            let most = 1 << random.below(18);
-            if let Some(open) = &mut writer {
-                let end = (written + 1 + random.below(most)).min(data.len());
-                written += open.write(&data[written..end]).unwrap_or(0);
-                if written == data.len() {
-                    open.shutdown(std::net::Shutdown::Write).expect("ended");
-                    writer = None;
-                }
-            }
-            if random.below(3) > 0 {
-                let pumped = flow.pump(source.as_fd(), sink.as_fd(), &mut buffer, random.below(4) == 0);
-                assert!(!matches!(pumped, Pumped::SourceBroke(_) | Pumped::SinkBroke(_)), "{pumped:?}");
-                assert!(flow.held() <= BUFFER && flow.delivered() + flow.held() as u64 == flow.read());
-                if pumped == Pumped::Delivered {
-                    sink.shutdown(std::net::Shutdown::Write).expect("passed on");
-                }
-            }
-            match reader.read(&mut piece[..1 + random.below(most)]) {
-                Ok(0) => return read,
-                Ok(count) => read.extend_from_slice(&piece[..count]),
-                Err(_) => {}
-            }
-        }
-    }
-
-    #[test]
-    fn however_bytes_are_cut_the_same_come_out() {
-        let mut random = Random(1);
-        let data: Vec<u8> = (0..1_500_000).map(|_| random.below(256) as u8).collect();
-        for seed in 0..40 {
-            let size = random.below(data.len()) >> random.below(16);
-            assert!(relayed(&data[..size], seed) == data[..size], "seed {seed}");
-        }
-    }
-
-    #[test]
-    fn what_was_written_is_written_again_before_the_rest() {
-        let ((source, mut writer), (first, _deaf), (second, mut reader)) = (pair(), pair(), pair());
-        let (mut flow, mut buffer) = (Flow::new(), vec![0; BUFFER]);
-        flow.keep_for_replay();
-        let data: Vec<u8> = (0..20_000u32).map(|number| (number / 7) as u8).collect();
-        for piece in data.chunks(7_000) {
-            writer.write_all(piece).expect("room");
-            flow.pump(source.as_fd(), first.as_fd(), &mut buffer, false);
-        }
-        assert_eq!(flow.delivered(), 20_000);
-        flow.rewind();
-        assert_eq!((flow.delivered(), flow.held()), (0, 20_000));
-        writer.shutdown(std::net::Shutdown::Write).expect("ended");
-        assert_eq!(flow.pump(source.as_fd(), second.as_fd(), &mut buffer, false), Pumped::Delivered);
-        drop(second);
-        let mut read = Vec::new();
-        reader.read_to_end(&mut read).expect("all of it");
-        assert!(read == data);
-    }
-}
+#[cfg(test)]
+mod spliced;

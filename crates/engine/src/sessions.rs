@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::connect;
 use crate::ending::{delivery_deadline, survivor};
 use crate::pair::other;
-use crate::relay::Pumped;
+use crate::relay::{Pumped, Turn};
 use crate::report::Event as Told;
 use crate::token::Token;
 use crate::worker::Worker;
@@ -54,7 +54,8 @@ impl Worker {
         {
             return;
         }
-        if flags.intersects(Flags::IN | Flags::RDHUP | Flags::PRI) || failed {
+        let arrived = flags.intersects(Flags::IN | Flags::RDHUP | Flags::PRI);
+        if failed || (arrived && self.table.get_mut(key).is_some_and(|pair| pair.flow_from(side).is_free())) {
             self.pump(key, side);
         }
         let blocked = self.table.get_mut(key).is_some_and(|pair| pair.waits_for(side));
@@ -68,9 +69,11 @@ impl Worker {
         self.close_if_delivered(key);
     }
 
-    pub(crate) fn pump_both(&mut self, key: u32) {
-        self.pump(key, Side::Client);
-        self.pump(key, Side::Node);
+    /// Another turn of a direction that had more when its last one was up.
+    pub(crate) fn go_on(&mut self, key: u32, side: Side) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        pair.flow_from(side).begin_turn();
+        self.pump(key, side);
         self.close_if_delivered(key);
     }
 
@@ -100,7 +103,8 @@ impl Worker {
             return;
         }
         let (held, moved) = (pair.held(), pair.to_node.delivered() + pair.to_client.read());
-        let pumped = pair.pump_from(side, ahead, &mut self.buffer, frugal);
+        let mut turn = Turn { buffer: &mut self.buffer, pipes: &mut self.pipes, frugal };
+        let pumped = pair.pump_from(side, ahead, &mut turn);
         let replied = side == Side::Node && pair.ftp.is_some();
         self.held = self.held + pair.held() - held;
         if pair.to_node.delivered() + pair.to_client.read() != moved {
@@ -138,7 +142,7 @@ impl Worker {
                 }
                 pair.to_node.forget_replay();
                 if pair.session.holds_client() {
-                    self.unfinished.push(key);
+                    self.unfinished.push((key, Side::Client));
                 }
                 self.step(key, Event::SpokeToClient);
             }
@@ -156,9 +160,9 @@ impl Worker {
         match pumped {
             Pumped::Waiting => {}
             Pumped::More => {
-                // Once per session, though both directions may have more.
-                if self.unfinished.last() != Some(&key) {
-                    self.unfinished.push(key);
+                let Some(pair) = self.table.get_mut(key) else { return };
+                if pair.flow_from(side).put_off() {
+                    self.unfinished.push((key, side));
                 }
             }
             Pumped::Delivered => self.side_ended(key, side),

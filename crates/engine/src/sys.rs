@@ -47,6 +47,19 @@ fn switch_on(socket: impl AsFd, level: i32, option: i32) -> Result<()> {
     Err(std::io::Error::last_os_error().raw_os_error().map_or(Errno::INVAL, Errno::from_raw_os_error))
 }
 
+/// Has this thread's writes to sockets whose peers are gone fail, and do nothing else. `send` can be told so
+/// each time, `splice` cannot; and what SIGPIPE does is the program's to choose that we are part of.
+pub(crate) fn ignore_broken_pipes() {
+    // SAFETY: an empty set is made and changed in place, and only this thread's mask is touched. None of these
+    // calls fails with these arguments.
+    unsafe {
+        let mut signals = std::mem::zeroed();
+        libc::sigemptyset(&raw mut signals);
+        libc::sigaddset(&raw mut signals, libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut());
+    }
+}
+
 /// Takes over a descriptor that the service manager handed to this process.
 pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
     // SAFETY: the caller passes a descriptor it was given at the process's start and that nobody

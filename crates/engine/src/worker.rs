@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use protobalance_core::failover::Circumstances;
 use protobalance_core::moment::Moment;
-use protobalance_core::session::Event;
+use protobalance_core::session::{Event, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
 
@@ -27,7 +27,7 @@ use crate::events::{Events, clear, signal};
 use crate::ftp::Waiting;
 use crate::limits::Room;
 use crate::plan::Plan;
-use crate::relay::BUFFER;
+use crate::relay::{BUFFER, Pipes, Supply};
 use crate::report::{DecisionReport, SessionReport};
 use crate::session_log::SessionLog;
 use crate::spare::Spare;
@@ -77,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) room: Room,
     pub(crate) active: AtomicU64,
     pub(crate) admission: Admission,
+    pub(crate) pipes: Arc<Supply>,
 }
 
 /// One worker's counts, for the snapshot.
@@ -104,12 +105,14 @@ pub(crate) struct Worker {
     pub(crate) data: Waiting,
     pub(crate) decisions: Decisions,
     pub(crate) buffer: Box<[u8]>,
+    /// For bulk.
+    pub(crate) pipes: Pipes,
     /// For a client's node when descriptors run out.
     pub(crate) spare: Spare,
     /// Bytes held for sinks that would not take them, over all sessions.
     pub(crate) held: usize,
-    /// Sessions whose turn was up while there was more.
-    pub(crate) unfinished: Vec<u32>,
+    /// Directions whose turn was up while there was more.
+    pub(crate) unfinished: Vec<(u32, Side)>,
     /// Attempts that failed as soon as they were made.
     pub(crate) failed: Vec<FailedAttempt>,
     /// Sessions with bytes not yet counted for their nodes.
@@ -150,6 +153,7 @@ impl Worker {
             data: Waiting::new(now),
             decisions: Decisions::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
+            pipes: Pipes::new(Arc::clone(&shared.pipes)),
             spare,
             held: 0,
             unfinished: Vec::new(),
@@ -187,8 +191,8 @@ impl Worker {
                     Token::Arrival { key, epoch } => self.on_arrival_event(key, epoch, flags),
                 }
             }
-            for key in std::mem::take(&mut self.unfinished) {
-                self.pump_both(key);
+            for (key, side) in std::mem::take(&mut self.unfinished) {
+                self.go_on(key, side);
             }
             self.timer.expire(self.at.now, &mut due);
             for key in due.drain(..) {

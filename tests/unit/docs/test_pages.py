@@ -140,8 +140,8 @@ def test_every_timeout_is_told() -> None:
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("RESERVED: u64 = 256", "(descriptor limit - 256) / 2"),
-        ("PER_SESSION: u64 = 2", "(descriptor limit - 256) / 2"),
+        ("RESERVED: u64 = 320", "(descriptor limit - 320) / 2"),
+        ("PER_SESSION: u64 = 2", "(descriptor limit - 320) / 2"),
         ("PAUSE: Duration = Duration::from_millis(20)", "after 20 ms"),
         ("CALM: Duration = Duration::from_secs(1)", "no longer reached for a second"),
         ("ACCEPTS_PER_TURN: usize = 64", "64 connections taken in at a time"),
@@ -177,7 +177,7 @@ def test_the_unit_file_says_what_it_promises() -> None:
     assert str(parsed.socket) == f"/run/{service['RuntimeDirectory']}/admin.sock"
     assert int(service["TimeoutStopSec"]) > EngineConfig().grace
     descriptors = int(service["LimitNOFILE"])
-    assert f"= {(descriptors - 256) // 2} sessions" in text_of("examples/protobalance.service")
+    assert f"= {(descriptors - 320) // 2} sessions" in text_of("examples/protobalance.service")
     assert service["Type"] == "notify"
 
 

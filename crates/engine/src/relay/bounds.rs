@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 
+use super::means::Means;
 use super::*;
 
 /// Both ends of a connection, the second one not blocking: what a flow reads from or writes to.
@@ -17,7 +18,7 @@ fn pair() -> (UnixStream, UnixStream) {
 }
 
 fn pump(flow: &mut Flow, source: impl AsFd, sink: impl AsFd, frugal: bool) -> Pumped {
-    flow.pump(source.as_fd(), sink.as_fd(), &mut vec![0; BUFFER], frugal)
+    flow.pump(source.as_fd(), sink.as_fd(), &mut Means::with_pipes(2).turn(frugal))
 }
 
 fn some_bytes(count: usize) -> Vec<u8> {
@@ -160,7 +161,8 @@ fn only_bytes_that_the_end_follows_wait_for_it() {
         if urgent {
             flow.note_urgent();
         }
-        let ended = flow.pump(source.as_fd(), &mut notes, &mut vec![0; BUFFER], false) == Pumped::Delivered;
+        let mut means = Means::with_pipes(0);
+        let ended = flow.pump(source.as_fd(), &mut notes, &mut means.turn(false)) == Pumped::Delivered;
         assert_eq!((notes.0, ended), (vec![expected], hangup), "{hangup} {urgent}");
     }
 }
@@ -168,19 +170,21 @@ fn only_bytes_that_the_end_follows_wait_for_it() {
 #[test]
 fn what_was_read_ahead_is_told_once_or_held() {
     let ((mut client, source), (mut node, sink)) = (pair(), pair());
-    let (mut flow, mut buffer) = (Flow::new(), vec![0; BUFFER]);
+    let (mut flow, mut means) = (Flow::new(), Means::with_pipes(0));
     client.write_all(b"one ").expect("room");
-    let outcome = flow.read_ahead(source.as_fd(), &mut buffer, false);
+    let outcome = flow.read_ahead(source.as_fd(), &mut means.buffer, false);
     assert_eq!(outcome, Some(Ok(4)));
     client.write_all(b"two ").expect("room");
     let ahead = ReadAhead { outcome, socket: source.as_fd() };
-    assert_eq!(flow.pump(ahead, sink.as_fd(), &mut buffer, false), Pumped::Waiting);
+    assert_eq!(flow.pump(ahead, sink.as_fd(), &mut means.turn(false)), Pumped::Waiting);
     assert_eq!(flow.delivered(), 4);
-    let Some(Ok(count)) = flow.read_ahead(source.as_fd(), &mut buffer, false) else { panic!("nothing read") };
-    flow.hold(&buffer[..count]);
+    let Some(Ok(count)) = flow.read_ahead(source.as_fd(), &mut means.buffer, false) else {
+        panic!("nothing read")
+    };
+    flow.hold(&means.buffer[..count]);
     assert_eq!((flow.held(), flow.delivered()), (4, 4));
-    assert_eq!(flow.read_ahead(source.as_fd(), &mut buffer, false), None, "what is held goes first");
-    assert_eq!(flow.pump(source.as_fd(), sink.as_fd(), &mut buffer, false), Pumped::Waiting);
+    assert_eq!(flow.read_ahead(source.as_fd(), &mut means.buffer, false), None, "what is held goes first");
+    assert_eq!(flow.pump(source.as_fd(), sink.as_fd(), &mut means.turn(false)), Pumped::Waiting);
     let mut all = [0; 8];
     node.read_exact(&mut all).expect("all of it");
     assert_eq!(&all, b"one two ");

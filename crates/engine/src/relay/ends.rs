@@ -20,6 +20,11 @@ pub(crate) trait Source {
 
     /// Whether the next byte is an urgent one.
     fn at_mark(&self) -> bool;
+
+    /// The socket, where bytes are passed on as they come and need not be looked at.
+    fn plain(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// How bytes go out.
@@ -39,6 +44,11 @@ pub(crate) trait Sink {
 
     /// Whether everything taken has gone to the kernel; tries to get it there.
     fn flush(&mut self) -> Result<bool, Errno>;
+
+    /// The socket, where bytes are written to it as they are.
+    fn plain(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 impl Source for BorrowedFd<'_> {
@@ -52,6 +62,11 @@ impl Source for BorrowedFd<'_> {
     #[inline]
     fn at_mark(&self) -> bool {
         at_mark(self).unwrap_or(false)
+    }
+
+    #[inline]
+    fn plain(&self) -> Option<BorrowedFd<'_>> {
+        Some(*self)
     }
 }
 
@@ -94,6 +109,11 @@ impl Sink for BorrowedFd<'_> {
     #[inline]
     fn flush(&mut self) -> Result<bool, Errno> {
         Ok(true)
+    }
+
+    #[inline]
+    fn plain(&self) -> Option<BorrowedFd<'_>> {
+        Some(*self)
     }
 }
 

@@ -10,6 +10,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt}
 
 use super::inward::Inward;
 use super::{Broken, End, Link, Outward, fault};
+use crate::relay::means::Means;
 use crate::relay::{BUFFER, Flow, Manner, Pumped, Sink, Source};
 use crate::spec::{CertificateSpec, InwardSpec, NodeSpec, OutwardSpec, PemSpec};
 
@@ -133,7 +134,7 @@ fn however_bytes_are_cut_the_same_come_out() {
         let data: Vec<u8> = (0..size).map(|_| random.below(256) as u8).collect();
         let mut middle = joined();
         let ((source, writer), (sink, reader)) = (sockets(), sockets());
-        let (mut outbound, mut inbound, mut buffer) = (Flow::new(), Flow::new(), vec![0; BUFFER]);
+        let (mut outbound, mut inbound, mut means) = (Flow::new(), Flow::new(), Means::with_pipes(2));
         let (mut written, mut read, mut piece) = (0, Vec::new(), vec![0; 1 << 18]);
         loop {
             let scale = random.below(18);
@@ -147,7 +148,7 @@ fn however_bytes_are_cut_the_same_come_out() {
             let frugal = random.below(4) == 0;
             if random.below(3) > 0 {
                 let far = End::Tls(&mut middle.client, middle.near.as_fd());
-                let pumped = outbound.pump(End::Plain(source.as_fd()), far, &mut buffer, frugal);
+                let pumped = outbound.pump(End::Plain(source.as_fd()), far, &mut means.turn(frugal));
                 assert!(matches!(pumped, Pumped::Waiting | Pumped::More | Pumped::Delivered), "{pumped:?}");
                 if pumped == Pumped::Delivered {
                     middle.client.say_goodbye(middle.near.as_fd());
@@ -156,7 +157,7 @@ fn however_bytes_are_cut_the_same_come_out() {
             }
             if random.below(3) > 0 {
                 let near = End::Tls(&mut middle.server, middle.far.as_fd());
-                let pumped = inbound.pump(near, End::Plain(sink.as_fd()), &mut buffer, frugal);
+                let pumped = inbound.pump(near, End::Plain(sink.as_fd()), &mut means.turn(frugal));
                 assert!(matches!(pumped, Pumped::Waiting | Pumped::More | Pumped::Delivered), "{pumped:?}");
                 if pumped == Pumped::Delivered {
                     let _ = shutdown(&sink, Shutdown::Write);

@@ -1,0 +1,46 @@
+//! What a worker lends a direction for its turn, where a test is the worker.
+
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use super::{BUFFER, PIPE, Pipes, Supply, Turn};
+use crate::events::Events;
+
+/// A buffer, pipes, and what is told of them.
+pub(crate) struct Means {
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) pipes: Pipes,
+    pub(crate) events: Arc<Events>,
+}
+
+impl Means {
+    /// With at most so many pipes.
+    pub(crate) fn with_pipes(each: usize) -> Means {
+        Means::with_pipes_of(each, PIPE)
+    }
+
+    /// With at most so many pipes of a size.
+    pub(crate) fn with_pipes_of(each: usize, size: usize) -> Means {
+        let events = Arc::new(Events::new().expect("a descriptor"));
+        let supply = Supply::new(each, size, Arc::clone(&events));
+        Means { buffer: vec![0; BUFFER], pipes: Pipes::new(Arc::new(supply)), events }
+    }
+
+    pub(crate) fn turn(&mut self, frugal: bool) -> Turn<'_> {
+        Turn { buffer: &mut self.buffer, pipes: &mut self.pipes, frugal }
+    }
+}
+
+/// Both ends of a TCP connection that do not block, as streams of whatever kind.
+pub(crate) fn connected() -> (UnixStream, UnixStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let one = TcpStream::connect(listener.local_addr().expect("its address")).expect("connected");
+    let (other, _) = listener.accept().expect("accepted");
+    let ready = |end: TcpStream| {
+        end.set_nonblocking(true).expect("not blocking");
+        UnixStream::from(OwnedFd::from(end))
+    };
+    (ready(one), ready(other))
+}
