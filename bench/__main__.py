@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 from bench.case import workloads
+from bench.drawn import plots
 from bench.medians import failures
-from bench.options import parse
+from bench.options import parse, placements
+from bench.plot import svg
 from bench.report import report, results
 from bench.rounds import Table, measured
+from bench.weather import Weather
 
 
 def main() -> int:
@@ -24,11 +27,15 @@ def main() -> int:
     if missing:
         print(f"not installed: {', '.join(missing)} (make bench installs all)", file=sys.stderr)
         return 2
-    tables = [Table.of(workload, options) for workload in workloads(options.only)]
-    measured(tables, options.rounds, lambda line: print(line, flush=True))
+    tables = [Table.of(workload, options) for workload in workloads(options.only, quick=options.quick)]
+    weather = Weather(placements()["pinned"])
+    measured(tables, options.rounds, lambda line: print(line, flush=True), weather)
     page = report(tables, options, shlex.join(["bench/run.py", *sys.argv[1:]]))
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "report.md").write_text(page)
+    for table in tables:
+        for file, plot in plots(table).items():
+            (options.output / file).write_text(svg(plot))
     (options.output / "results.json").write_text(results(tables))
     print(f"\n{page[: page.index('## Configurations')]}\nin full: {_shown(options.output / 'report.md')}")
     ours = [row for table in tables for row in table.rows if row.case.name == "protobalance"]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 
 import bench.workloads
-from bench.options import Options
+from bench.options import Options, Placement
+from bench.systems.system import System
 
 Sample = dict[str, float]
 """A value for each metric, by name."""
@@ -62,22 +64,32 @@ class Workload(ABC):
     """The case that ratios are to."""
     x_title: str = ""
     """What grows along a plot, for cases that have an `x`."""
+    quick: bool = False
+    """Whether `--quick` includes it."""
 
     @abstractmethod
     def cases(self, options: Options) -> Iterable[Case]:
         """Its rows. Nothing is measured yet."""
 
 
-def workloads(only: Sequence[str] = ()) -> list[Workload]:
+def workloads(only: Sequence[str] = (), *, quick: bool = False) -> list[Workload]:
     """All of bench/workloads, each module's `WORKLOADS`, or those whose names fit one of the patterns; a
     pattern also fits what begins with it.
     """
     found: list[Workload] = []
     for module in sorted(pkgutil.iter_modules(bench.workloads.__path__), key=lambda one: one.name):
         found += importlib.import_module(f"bench.workloads.{module.name}").WORKLOADS
-    found = [
-        one for one in found if not only or any(fnmatchcase(one.name, f"{pattern}*") for pattern in only)
-    ]
+    if only:
+        found = [one for one in found if any(fnmatchcase(one.name, f"{pattern}*") for pattern in only)]
+    elif quick:
+        found = [one for one in found if one.quick]
     if not found:
         raise SystemExit(f"no workload is called {' or '.join(only)}")
     return found
+
+
+def across(options: Options, measure: Callable[[System, Placement, float], Sample]) -> Iterator[Case]:
+    """A case for every system in every placement. `measure`: one of them, for so many seconds."""
+    for placement in options.placements:
+        for system in options.systems:
+            yield Case(system.name, partial(measure, system, placement, options.seconds), placement.name)

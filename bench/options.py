@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.systems import DEFAULT, named
+from bench.systems import DEFAULT, NOT_QUICK, named
 from bench.systems.system import System
 
 ROOT = Path(__file__).parents[1]
@@ -84,7 +84,7 @@ def parse(words: list[str] | None = None) -> Options:
     parser.add_argument("--placements", default="", metavar="NAME,NAME", help="pinned, all-cores")
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each case (5; quick: 3)")
     parser.add_argument(
-        "--seconds", type=float, metavar="S", help="length of a rate's measurement (2; quick: 0.5)"
+        "--seconds", type=float, metavar="S", help="length of a rate's measurement (1; quick: 0.4)"
     )
     parser.add_argument("--output", type=Path, default=ROOT / ".make" / "bench", metavar="FOLDER")
     parser.add_argument(
@@ -92,7 +92,8 @@ def parse(words: list[str] | None = None) -> Options:
     )
     given = parser.parse_args(words)
     every = placements()
-    names = list(filter(None, given.systems.split(","))) or [*DEFAULT, *(["before"] if given.against else [])]
+    usual = [name for name in DEFAULT if not (given.quick and name in NOT_QUICK)]
+    names = list(filter(None, given.systems.split(","))) or [*usual, *(["before"] if given.against else [])]
     try:
         systems = tuple(named(name, given.against) for name in names)
         chosen = tuple(every[name] for name in filter(None, given.placements.split(","))) or tuple(
@@ -105,7 +106,7 @@ def parse(words: list[str] | None = None) -> Options:
         placements=chosen[:1] if given.quick and not given.placements else chosen,
         only=tuple(given.only),
         rounds=given.rounds or (3 if given.quick else 5),
-        seconds=given.seconds or (0.5 if given.quick else 2.0),
+        seconds=given.seconds or (0.4 if given.quick else 1.0),
         quick=given.quick,
         output=given.output,
     )

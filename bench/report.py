@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from bench.case import Metric
+from bench.drawn import plots
 from bench.medians import Number, failures, number
 from bench.options import Options
 from bench.rounds import Row, Table
@@ -23,14 +24,20 @@ By `{command}` on {date}, on {machine}.
 Medians of {rounds} rounds; every case was measured once in each, in an order that rotates, with a network,
 nodes and a balancer of its own. In brackets: the ratio to the case called `{baseline}` (the median of the
 rounds' own ratios). ±: half of what lies between the least and the greatest, as a part of the median. What
-failed in any round shows why, and has no numbers.
+failed in any round shows why, and has no numbers. {weather}
 """
+WEATHER = """\
+The machine was slower than usual, each time it was tried, at {bad} of
+{all} measurements (`bench/weather.py`)."""
 
 
 def report(tables: Sequence[Table], options: Options, command: str) -> str:
     """The whole page."""
     machine = f"Linux {platform.release().split('-')[0]} with {os.cpu_count()} cores"
+    outcomes = [outcome for table in tables for row in table.rows for outcome in row.outcomes]
+    bad = sum(outcome.bad_weather for outcome in outcomes)
     head = HEAD.format(
+        weather=WEATHER.format(bad=bad, all=len(outcomes)),
         command=command,
         date=datetime.now(UTC).date(),
         machine=machine,
@@ -42,6 +49,7 @@ def report(tables: Sequence[Table], options: Options, command: str) -> str:
         parts.append(f"## {table.workload.name}\n\n{table.workload.about}\n")
         for group, rows in groupby(table.rows, key=lambda row: row.case.group):
             parts.append(_grid(table, group, list(rows)))
+        parts += [f"![{plot.title}]({file})\n" for file, plot in plots(table).items()]
     return "\n".join([*parts, _configurations(options)])
 
 

@@ -5,11 +5,12 @@ always after the same other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from bench.case import Case, MeasureError, Sample, Workload
 from bench.options import Options
+from bench.weather import TRIES, Weather
 
 Each = TypeVar("Each")
 
@@ -21,6 +22,8 @@ class Outcome:
     round: int
     sample: Sample = field(default_factory=dict)
     failure: str = ""
+    bad_weather: bool = False
+    """Whether the machine was slow each time it was tried."""
 
 
 @dataclass
@@ -50,16 +53,34 @@ def rotated(items: Sequence[Each], by: int) -> list[Each]:
     return [*items[start:], *items[:start]]
 
 
-def measured(tables: Sequence[Table], rounds: int, say: Callable[[str], None]) -> None:
-    """Fills the tables."""
+def measured(
+    tables: Sequence[Table], rounds: int, say: Callable[[str], None], weather: Weather | None = None
+) -> None:
+    """Fills the tables, looking at the weather if there is any."""
     for number in range(rounds):
         for table in rotated(tables, number):
             for row in rotated(table.rows, number):
-                outcome = _outcome(row.case, number)
+                outcome = _in_good_weather(row.case, number, weather)
                 row.outcomes.append(outcome)
-                values = "  ".join(f"{name} {value:.6g}" for name, value in outcome.sample.items())
-                place = f"round {number + 1}  {table.workload.name:18} {row.case.group:9} {row.case.name:14}"
-                say(f"{place} {values}{outcome.failure and 'FAILED: '}{outcome.failure}")
+                say(_line(table, row, outcome))
+
+
+def _line(table: Table, row: Row, outcome: Outcome) -> str:
+    values = "  ".join(f"{name} {value:.6g}" for name, value in outcome.sample.items())
+    said = f"FAILED: {outcome.failure}" if outcome.failure else values
+    place = f"round {outcome.round + 1}  {table.workload.name:18} {row.case.group:9} {row.case.name:14}"
+    return f"{place} {said}{'  (bad weather)' * outcome.bad_weather}"
+
+
+def _in_good_weather(case: Case, number: int, weather: Weather | None) -> Outcome:
+    if weather is None:
+        return _outcome(case, number)
+    for _ in range(TRIES):
+        before = weather.look()
+        outcome = _outcome(case, number)
+        if not weather.is_bad(before, weather.look()):
+            return outcome
+    return replace(outcome, bad_weather=True)
 
 
 def _outcome(case: Case, number: int) -> Outcome:

@@ -38,7 +38,15 @@ class Shape:
     """How many a connection has, after which its node closes it; 0: as many as its client likes."""
 
 
-class _Started(Running):
+@dataclass(frozen=True)
+class Size:
+    """How many of each."""
+
+    nodes: int = 3
+    listeners: int = 1
+
+
+class Started(Running):
     """A system that was started as it wants to be."""
 
     def __init__(self, system: System, setting: Setting, placement: Placement) -> None:
@@ -52,13 +60,14 @@ class _Started(Running):
 
 @dataclass(frozen=True)
 class Stage:
-    """All of it but the nodes, which begin with the load."""
+    """All of it. Nodes that do not stand begin with the load."""
 
     setting: Setting
     placement: Placement
     shape: Shape
     network: Namespace
-    running: Running | None
+    running: Started | None = None
+    standing: Nodes | None = None
 
     def processes(self) -> list[int]:
         """The system's."""
@@ -165,24 +174,31 @@ class Rate:
 
 @contextmanager
 def stage(
-    system: System, placement: Placement, shape: Shape, *, nodes: int = 3, listeners: int = 1
+    system: System,
+    placement: Placement,
+    shape: Shape,
+    size: Size = Size(),
+    *,
+    standing: bool = False,
+    kind: type[Started] = Started,
 ) -> Iterator[Stage]:
-    """Up, until the `with` ends."""
-    with workplace("bench") as folder, namespace() as network:
+    """Up, until the `with` ends. `standing`: nodes in a process of their own, before the system."""
+    with workplace("bench") as folder, namespace() as network, ExitStack() as stack:
         network.set("net.ipv4.ip_local_port_range", f"'{CLIENT_PORTS}'")
         # Clients connect faster than TIME_WAIT ends: they may use such a port again after a second.
         network.set("net.ipv4.tcp_tw_reuse", "1")
-        at = tuple((HOST, NODES + number) for number in range(nodes))
-        setting = Setting(folder, _ports(listeners), at, len(placement.balancer))
-        if not system.command(setting):
-            yield Stage(replace(setting, listen=at), placement, shape, network, None)
-            return
-        with network.entered():
-            running = _Started(system, setting, placement)
-        try:
-            yield Stage(setting, placement, shape, network, running)
-        finally:
-            running.stop()
+        at = tuple((HOST, NODES + number) for number in range(size.nodes))
+        setting = Setting(folder, _ports(size.listeners), at, len(placement.balancer))
+        up = Stage(setting, placement, shape, network)
+        if standing:
+            up = replace(up, standing=stack.enter_context(up.nodes()))
+        if system.command(setting):
+            with network.entered():
+                running = kind(system, setting, placement)
+            stack.callback(running.stop)
+            yield replace(up, running=running)
+        else:
+            yield replace(up, setting=replace(setting, listen=at))
 
 
 def _ports(listeners: int) -> tuple[tuple[str, int], ...]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.systems.direct import Direct
+from bench.systems.envoy import Envoy
 from bench.systems.haproxy import HAProxy
+from bench.systems.nginx import Nginx
+from bench.systems.pen import Pen
 from bench.systems.protobalance import ProtoBalance, of_checkout
 from bench.systems.system import System
 
@@ -13,6 +16,11 @@ SYSTEMS: tuple[System, ...] = (
     ProtoBalance(),
     HAProxy(tuned=False),
     HAProxy(tuned=True),
+    Nginx(tuned=False),
+    Nginx(tuned=True),
+    Envoy(tuned=False),
+    Envoy(tuned=True),
+    Pen(),
     Direct(),
     ProtoBalance("no-log", log=False),
     ProtoBalance("no-affinity", affinity=False),
@@ -20,8 +28,19 @@ SYSTEMS: tuple[System, ...] = (
     ProtoBalance("alone", options=["--alone"]),
 )
 
-DEFAULT = ("protobalance", "haproxy", "haproxy-tuned", "direct")
+DEFAULT = (
+    "protobalance",
+    "haproxy",
+    "haproxy-tuned",
+    "nginx",
+    "nginx-tuned",
+    "envoy",
+    "envoy-tuned",
+    "pen",
+    "direct",
+)
 """What is compared when nobody says otherwise."""
+NOT_QUICK = ("nginx-tuned", "envoy-tuned")
 
 
 def named(name: str, against: Path | None = None) -> System:

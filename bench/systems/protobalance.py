@@ -66,6 +66,9 @@ class ProtoBalance(System):
         socket = str(setting.folder / "admin.sock")
         return [self.program, "run", *self.options, "protobalance.toml", "--socket", socket]
 
+    def ask(self, setting: Setting) -> Sequence[str]:
+        return [self.program, "status", "--socket", str(setting.folder / "admin.sock")]
+
 
 def of_checkout(checkout: Path) -> ProtoBalance:
     """Another build of ours, to compare with."""

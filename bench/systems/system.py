@@ -43,3 +43,7 @@ class System(ABC):
     @abstractmethod
     def command(self, setting: Setting) -> Sequence[str]:
         """Writes its files; how it is started, in the foreground. Empty if there is nothing to start."""
+
+    def ask(self, setting: Setting) -> Sequence[str]:  # noqa: ARG002 - most have none
+        """How an operator asks how it is; empty where that starts nothing in it."""
+        return ()

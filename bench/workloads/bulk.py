@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
-from bench.case import Case, Metric, Sample, Workload
+from bench.case import Case, Metric, Sample, Workload, across
 from bench.options import Options, Placement
 from bench.stage import Shape, stage
 from bench.systems.system import System
@@ -24,14 +23,12 @@ class Bulk(Workload):
         self.way = way
         self.streams = streams
         self.name = f"bulk-{way}-{streams}"
+        self.quick = streams == 4
         towards = "nodes to clients" if way == "down" else "clients to nodes"
         self.about = f"Streams: {streams}, {towards}, in blocks of 4 MiB without a pause. 1 GB is 10^9 bytes."
 
     def cases(self, options: Options) -> Iterable[Case]:
-        for placement in options.placements:
-            for system in options.systems:
-                measure = partial(self.measure, system, placement, options.seconds)
-                yield Case(system.name, measure, placement.name)
+        return across(options, self.measure)
 
     def measure(self, system: System, placement: Placement, seconds: float) -> Sample:
         """Once."""

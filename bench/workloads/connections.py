@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
-from bench.case import Case, Metric, Sample, Workload
+from bench.case import Case, Metric, Sample, Workload, across
 from bench.options import Options, Placement
 from bench.stage import Shape, stage
 from bench.systems.system import System
@@ -22,16 +21,14 @@ class Connections(Workload):
     def __init__(self, parallel: int) -> None:
         self.parallel = parallel
         self.name = f"connections-{parallel}"
+        self.quick = parallel > 1
         self.about = (
             f"{parallel} at a time: connect, send 100 bytes, receive 100, and the end, which the node makes. "
             "Times are from the connect to the end."
         )
 
     def cases(self, options: Options) -> Iterable[Case]:
-        for placement in options.placements:
-            for system in options.systems:
-                measure = partial(self.measure, system, placement, options.seconds)
-                yield Case(system.name, measure, placement.name)
+        return across(options, self.measure)
 
     def measure(self, system: System, placement: Placement, seconds: float) -> Sample:
         """Once."""

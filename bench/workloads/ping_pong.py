@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
-from bench.case import Case, Metric, Sample, Workload
+from bench.case import Case, Metric, Sample, Workload, across
 from bench.options import Options, Placement
 from bench.stage import Shape, stage
 from bench.systems.system import System
@@ -25,15 +24,13 @@ class PingPong(Workload):
     def __init__(self, parallel: int) -> None:
         self.parallel = parallel
         self.name = f"ping-pong-{parallel}"
+        self.quick = parallel == 64
         self.about = (
             f"Connections that stay: {parallel}. On each, 1 KiB is sent and 1 KiB given back, in turn."
         )
 
     def cases(self, options: Options) -> Iterable[Case]:
-        for placement in options.placements:
-            for system in options.systems:
-                measure = partial(self.measure, system, placement, options.seconds)
-                yield Case(system.name, measure, placement.name)
+        return across(options, self.measure)
 
     def measure(self, system: System, placement: Placement, seconds: float) -> Sample:
         """Once."""

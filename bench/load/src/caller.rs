@@ -57,7 +57,7 @@ impl Caller {
         wants
     }
 
-    /// The first request: over a fast network the connection stands by now.
+    /// A request: over a fast network the connection stands by now, if it is the first.
     pub(crate) fn call(&mut self, payload: &Payload) -> Result<Moved, Errno> {
         self.ask();
         self.send(payload)?;
@@ -75,12 +75,12 @@ impl Caller {
                 return Err(Errno::BADMSG);
             }
             let over = self.complete(got == Got::End || (turn.ended && got == Got::Drained), turn.durations);
+            if got == Got::End && !over {
+                return Err(Errno::PIPE);
+            }
             if over || (turn.stopping && self.done == self.asked) {
                 next = Next::Over;
                 break;
-            }
-            if got == Got::End {
-                return Err(Errno::PIPE);
             }
             if !turn.stopping {
                 self.ask();
@@ -131,4 +131,17 @@ pub(crate) struct Turn<'a> {
     pub(crate) stopping: bool,
     /// Where the time of an exchange is written, if only one is under way at a time.
     pub(crate) durations: &'a mut Histogram,
+}
+
+/// What became of a connection that failed, for a report.
+pub(crate) fn word(error: Errno) -> String {
+    match error {
+        Errno::BADMSG => "wrong bytes".into(),
+        Errno::PIPE => "ended early".into(),
+        Errno::CONNRESET => "reset".into(),
+        Errno::CONNREFUSED => "refused".into(),
+        Errno::ADDRNOTAVAIL => "no ports left".into(),
+        Errno::TIMEDOUT => "timeout".into(),
+        other => other.to_string(),
+    }
 }

@@ -7,7 +7,7 @@
 //!
 //! * [`node`]: listeners that answer, or fail in each of the ways nodes fail.
 //! * [`connect`]: N conversations, P at a time; [`churn`]: the same until told to stop, with marks.
-//! * [`serve`] and [`rate`]: for measurements, so lean that the balancer is what is measured.
+//! * [`serve`], [`rate`] and [`idle`]: for measurements, so lean that the balancer is what is measured.
 //! * [`hold`]: many sessions at once, some talking, some idle; [`bulk`]: readers that do not read.
 //!
 //! Results are one JSON object on standard output; the exit code is 1 if a client met an error.
@@ -27,6 +27,7 @@ mod events;
 mod exchange;
 mod histogram;
 mod hold;
+mod idle;
 mod link;
 mod node;
 mod pattern;
@@ -58,7 +59,9 @@ usage: pbload SUBCOMMAND --option value …
 For measurements, lean: requests and answers of so many bytes, both ends told the same
   serve    [--bind 127.0.0.1:0] [--count 1] [--request 100] [--answer 100] [--each EXCHANGES, then close]
   rate     --target ADDRESS [--ports 1] [--parallel 1] [--request 100] [--answer 100] [--each EXCHANGES]
-           [--nodes 0 --bind ADDRESS] [--depth 1] [--warm-up-ms 300] [--duration-ms 1000] [--patience-ms 5000]";
+           [--nodes 0 --bind ADDRESS] [--depth 1] [--warm-up-ms 300] [--duration-ms 1000] [--patience-ms 5000]
+  idle     --target ADDRESS --connections N [--storm 0|1] [--at-a-time 64] [--request 100] [--answer 100]
+           [--patience-s 30]";
 
 /// What a subcommand returns: whether every client was served without an error.
 type Outcome = Result<bool, Box<dyn Error>>;
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         "bulk" => bulk::run,
         "serve" => serve::run,
         "rate" => rate::run,
+        "idle" => idle::run,
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

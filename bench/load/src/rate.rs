@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::Outcome;
 use crate::arguments::Arguments;
-use crate::caller::{Caller, Moved, Turn};
+use crate::caller::{Caller, Moved, Turn, word};
 use crate::events::Events;
 use crate::exchange::{Payload, Shape};
 use crate::histogram::Histogram;
@@ -214,14 +214,6 @@ impl Rate {
     }
 
     fn fail(&mut self, error: Errno) {
-        let word = match error {
-            Errno::BADMSG => "wrong bytes".into(),
-            Errno::PIPE => "ended early".into(),
-            Errno::CONNRESET => "reset".into(),
-            Errno::CONNREFUSED => "refused".into(),
-            Errno::ADDRNOTAVAIL => "no ports left".into(),
-            other => other.to_string(),
-        };
-        *self.errors.entry(word).or_default() += 1;
+        *self.errors.entry(word(error)).or_default() += 1;
     }
 }

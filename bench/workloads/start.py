@@ -1,0 +1,93 @@
+"""From the start of the program to the first client served, and what it then has in memory."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterable
+from functools import partial
+
+from bench.case import Case, Metric, Sample, Workload
+from bench.options import Options, Placement
+from bench.stage import Shape, Started, stage
+from bench.systems import named
+from bench.systems.direct import Direct
+from bench.systems.system import System
+from bench.usage import memory
+from peers.process import START_LIMIT
+
+REQUEST = bytes([174])
+"""What the load tool's messages begin with, and its nodes expect."""
+RETRY = 0.000_5
+"""Seconds until a client that was refused tries again."""
+SETTLE = 1.0
+"""Seconds for what a program still does when it serves already."""
+
+
+class _Watched(Started):
+    """A client tries from the beginning on."""
+
+    accepting = answered = float("nan")
+
+    def start(self) -> None:
+        self._began = time.monotonic()
+        super().start()
+
+    def ready(self) -> bool:
+        """Back only when it serves or cannot: whoever asks us sleeps longer between two questions."""
+        assert self.child is not None
+        while self.child.poll() is None and time.monotonic() < self._began + START_LIMIT:
+            try:
+                client = socket.create_connection(self.wish.listen, timeout=5)
+            except OSError:
+                time.sleep(RETRY)
+                continue
+            with client:
+                self.accepting = time.monotonic() - self._began
+                client.sendall(REQUEST)
+                if client.recv(1):
+                    self.answered = time.monotonic() - self._began
+                    return True
+        return False
+
+
+class Start(Workload):
+    name = "start"
+    about = (
+        "Milliseconds from the start of the program until a client's connection stands, and until it has the "
+        "first byte of an answer; then, a second later, the memory of its processes (PSS), and again after "
+        "an operator asked for the state, where that loads something."
+    )
+    metrics = (
+        Metric("accepting_ms", "accepting, ms", 1),
+        Metric("answered_ms", "first byte, ms", 1),
+        Metric("pss_mb", "PSS, MB", 1),
+        Metric("private_mb", "private, MB", 1),
+        Metric("asked_mb", "PSS after a question, MB", 1),
+    )
+
+    def cases(self, options: Options) -> Iterable[Case]:
+        for system in (*options.systems, named("alone")):
+            if not isinstance(system, Direct):
+                yield Case(system.name, partial(self.measure, system, options.placements[0]))
+
+    def measure(self, system: System, placement: Placement) -> Sample:
+        """Once."""
+        with stage(system, placement, Shape(1, 1), standing=True, kind=_Watched) as up:
+            assert isinstance(up.running, _Watched)
+            time.sleep(SETTLE)
+            used = memory(up.processes())
+            sample = {
+                "accepting_ms": up.running.accepting * 1e3,
+                "answered_ms": up.running.answered * 1e3,
+                "pss_mb": used["pss"] / 1e6,
+                "private_mb": used["private"] / 1e6,
+            }
+            if question := system.ask(up.setting):
+                subprocess.run(question, check=True, capture_output=True, timeout=20)
+                sample["asked_mb"] = memory(up.processes())["pss"] / 1e6
+        return sample
+
+
+WORKLOADS = [Start()]

@@ -1,0 +1,48 @@
+"""Everybody at once: as after a network's fall, all clients connect in the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bench.case import Case, MeasureError, Metric, Sample, Workload, across
+from bench.options import Options, Placement
+from bench.stage import Shape, stage
+from bench.systems.system import System
+from peers.process import text_of
+
+CLIENTS = 9_500
+
+
+class Storm(Workload):
+    name = "storm"
+    about = (
+        f"{CLIENTS:,} clients connect at once, send 100 bytes and wait for 100; none leaves. Times from the "
+        "connect to the answer; a second and more is a connection that the kernel had no room for and that "
+        "tried again."
+    )
+    metrics = (
+        Metric("all_ms", "ms until all are answered"),
+        Metric("p50_ms", "p50 ms"),
+        Metric("p99_ms", "p99 ms"),
+    )
+
+    def cases(self, options: Options) -> Iterable[Case]:
+        return across(options, self.measure)
+
+    def measure(self, system: System, placement: Placement, _seconds: float) -> Sample:
+        """Once."""
+        with stage(system, placement, Shape(), standing=True) as up:
+            pids, target = up.processes(), text_of(up.setting.listen[0])
+            with up.started("idle", target=target, connections=CLIENTS, storm=1) as clients:
+                result = clients.line()
+            up.check(pids)
+        if result["errors"]:
+            raise MeasureError(f"{result['errors']} of {CLIENTS} clients")
+        return {
+            "all_ms": result["seconds"] * 1e3,
+            "p50_ms": result["p50_us"] / 1e3,
+            "p99_ms": result["p99_us"] / 1e3,
+        }
+
+
+WORKLOADS = [Storm()]

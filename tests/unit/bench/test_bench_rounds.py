@@ -1,0 +1,123 @@
+"""Every case once a round, in turn; whatever fails is a failure, whatever the weather a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from bench.case import Case, MeasureError, Metric, Sample, Workload, workloads
+from bench.medians import failures, number
+from bench.options import Options, parse
+from bench.report import report
+from bench.rounds import Outcome, Row, Table, measured, rotated
+from bench.weather import Weather
+
+
+class Scripted(Workload):
+    """Each case says its name to a list, and has the value given."""
+
+    name = "scripted"
+    about = "Nothing."
+    metrics = (Metric("speed", "per second", 1),)
+    baseline = "a"
+
+    def __init__(self, values: dict[str, list[float | Exception]]) -> None:
+        self.values = values
+        self.order: list[str] = []
+
+    def cases(self, options: Options) -> Iterable[Case]:  # noqa: ARG002 - it has cases of its own
+        return [Case(name, partial(self.measure, name)) for name in self.values]
+
+    def measure(self, name: str) -> Sample:
+        self.order.append(name)
+        value = self.values[name].pop(0)
+        if isinstance(value, Exception):
+            raise value
+        return {"speed": value}
+
+
+def table_of(values: dict[str, list[float | Exception]], rounds: int, weather: Any = None) -> Table:
+    table = Table.of(Scripted(values), parse([]))
+    measured([table], rounds, lambda _: None, weather)
+    return table
+
+
+def order_of(table: Table) -> str:
+    workload = table.workload
+    assert isinstance(workload, Scripted)
+    return "".join(workload.order)
+
+
+def test_the_order_rotates_and_everyone_has_every_place_once() -> None:
+    table = table_of({name: [1.0] * 3 for name in "abc"}, 3)
+    assert order_of(table) == "abcbcacab"
+    assert rotated([], 2) == []
+
+
+def test_ratios_are_taken_within_rounds() -> None:
+    # The machine slows down by ten in the second round: both lose, the ratio stands.
+    table = table_of({"a": [100.0, 10.0, 100.0], "b": [200.0, 20.0, 150.0]}, 3)
+    found = number(table.rows[1], "speed", table.rows[0])
+    assert found is not None
+    assert (found.median, found.ratio) == (150.0, 2.0)
+    assert found.spread == pytest.approx((200 - 20) / 2 / 150)
+
+
+def test_a_case_that_failed_once_shows_why_and_has_no_number() -> None:
+    table = table_of({"a": [1.0, 1.0], "b": [2.0, MeasureError("3x reset")], "c": [ValueError("x"), 1.0]}, 2)
+    assert number(table.rows[1], "speed", table.rows[0]) is None
+    assert [failures(row) for row in table.rows] == ["", "3x reset", "ValueError: x"]
+    page = report([table], parse(["--rounds", "2"]), "bench/run.py")
+    assert "| b | **failed**: 3x reset |" in page
+    assert "| a | 1.0 (1.00) ±0% |" in page
+
+
+def test_a_missing_baseline_leaves_ratios_out() -> None:
+    row = Row(Case("b", dict), [Outcome(0, {"speed": 2.0})])
+    failed = Row(Case("a", dict), [Outcome(0, failure="gone")])
+    for baseline in (None, failed):
+        found = number(row, "speed", baseline)
+        assert found is not None
+        assert (found.median, found.ratio) == (2.0, None)
+    assert number(row, "other", None) is None
+
+
+class Forecast(Weather):
+    """What is seen is known before."""
+
+    def __init__(self, looks: list[float]) -> None:
+        self.coming = looks
+        self.seen = []
+
+    def look(self) -> float:
+        self.seen.append(self.coming.pop(0))
+        return self.seen[-1]
+
+
+def test_what_bad_weather_touched_is_measured_again() -> None:
+    table = table_of({"a": [1.0, 2.0]}, 1, Forecast([100, 40, 100, 90]))
+    assert table.rows[0].outcomes == [Outcome(0, {"speed": 2.0})]
+
+
+def test_weather_that_stays_bad_is_said() -> None:
+    table = table_of({"a": [1.0] * 5}, 1, Forecast([100, 40, 40, 40, 40, 40, 40, 40]))
+    assert table.rows[0].outcomes == [Outcome(0, {"speed": 1.0}, bad_weather=True)]
+    assert order_of(table) == "aaaa"
+
+
+def test_every_workload_has_a_name_of_its_own_and_is_found_by_its_beginning() -> None:
+    names = [one.name for one in workloads()]
+    assert len(set(names)) == len(names)
+    assert [one.name for one in workloads(["ping-pong-1"])] == ["ping-pong-1", "ping-pong-1000"]
+    assert {one.name for one in workloads(quick=True)} < set(names)
+    with pytest.raises(SystemExit):
+        workloads(["nothing"])
+
+
+def test_every_metric_is_measured_or_at_least_named_once() -> None:
+    for one in workloads():
+        assert one.about
+        assert len({metric.name for metric in one.metrics}) == len(one.metrics) > 0
