@@ -28,7 +28,7 @@ def main() -> int:
         print(f"not installed: {', '.join(missing)} (make bench installs all)", file=sys.stderr)
         return 2
     tables = [Table.of(workload, options) for workload in workloads(options.only, quick=options.quick)]
-    weather = Weather(placements()["pinned"])
+    weather = None if options.any_weather else Weather(placements()["pinned"])
     measured(tables, options.rounds, lambda line: print(line, flush=True), weather)
     page = report(tables, options, shlex.join(["bench/run.py", *sys.argv[1:]]))
     options.output.mkdir(parents=True, exist_ok=True)

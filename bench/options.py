@@ -60,6 +60,8 @@ class Options:
     seconds: float
     """That a rate is measured for, after a third of it to warm up."""
     quick: bool
+    any_weather: bool
+    """Not to look how fast the machine is at the moment, and never to measure again."""
     output: Path
 
 
@@ -86,6 +88,9 @@ def parse(words: list[str] | None = None) -> Options:
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="length of a rate's measurement (1; quick: 0.4)"
     )
+    parser.add_argument(
+        "--any-weather", action="store_true", help="do not measure again what a slow machine may have spoilt"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / ".make" / "bench", metavar="FOLDER")
     parser.add_argument(
         "--against", type=Path, metavar="CHECKOUT", help="another build of ours, as system `before`"
@@ -108,5 +113,6 @@ def parse(words: list[str] | None = None) -> Options:
         rounds=given.rounds or (3 if given.quick else 5),
         seconds=given.seconds or (0.4 if given.quick else 1.0),
         quick=given.quick,
+        any_weather=given.any_weather,
         output=given.output,
     )

@@ -37,7 +37,7 @@ def report(tables: Sequence[Table], options: Options, command: str) -> str:
     outcomes = [outcome for table in tables for row in table.rows for outcome in row.outcomes]
     bad = sum(outcome.bad_weather for outcome in outcomes)
     head = HEAD.format(
-        weather=WEATHER.format(bad=bad, all=len(outcomes)),
+        weather="" if options.any_weather else WEATHER.format(bad=bad, all=len(outcomes)),
         command=command,
         date=datetime.now(UTC).date(),
         machine=machine,

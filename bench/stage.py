@@ -111,6 +111,8 @@ class Stage:
         cpu = cpu_seconds(pids) - before
         if result["errors"]:
             raise MeasureError(", ".join(f"{count}x {word}" for word, count in result["errors"].items()))
+        if not result["exchanges"]:
+            raise MeasureError("nothing was exchanged in the measured time")
         self.check(pids)
         return Rate(cpu=cpu, **{name: result[name] for name in Rate.MEASURED})
 

@@ -16,7 +16,17 @@ def test_a_run_measures_us_and_the_kernel_alone(tmp_path: Path) -> None:
     need_root("the bench, which makes networks,")
     program()
     words = ["--only", "connections-100", "ping-pong-64", "--systems", "protobalance,direct"]
-    words += ["--placements", "pinned", "--rounds", "1", "--seconds", "0.05", "--output", str(tmp_path)]
+    words += [
+        "--placements",
+        "pinned",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.3",
+        "--any-weather",
+        "--output",
+        str(tmp_path),
+    ]
     done = subprocess.run([str(RUN), *words], check=False, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
 
