@@ -72,6 +72,27 @@ pub fn link(nodes: &mut [Node]) {
     }
 }
 
+/// Nodes join, or come back: each counts, to the policies that go by rates, as if it had had its share by
+/// weight of what the others have. Where there are no others there is nothing to share.
+pub fn welcome(nodes: &[Node], joining: &[NodeIndex], now: Moment) {
+    let is_other = |(index, node): &(usize, &Node)| {
+        node.weight > 0 && node.takes_clients(now) && !joining.contains(&(*index as NodeIndex))
+    };
+    let (mut weights, mut sessions, mut recent, mut bytes) = (0.0, 0.0, 0.0, 0.0);
+    for (_, Node { state, weight, .. }) in nodes.iter().enumerate().filter(is_other) {
+        weights += f64::from(*weight);
+        sessions += state.connection_rate.log2_remaining_of(state.connection_score(), now).exp2();
+        recent += state.recent_sessions.remaining(now);
+        bytes += state.traffic_rate.log2_remaining_of(state.traffic_score(), now).exp2();
+    }
+    if weights > 0.0 {
+        for node in joining.iter().filter_map(|index| nodes.get(usize::from(*index))) {
+            let share = f64::from(node.weight) / weights;
+            node.state.credit(sessions * share, recent * share, bytes * share, now);
+        }
+    }
+}
+
 /// How long a session's attempts may take, and what counts as a node's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::moment::Moment;
 use crate::policy::{Teller, Watch};
-use crate::rate::DecayedRate;
+use crate::rate::{DecayedRate, joint_score};
 
 /// The time in which the two rates fall to 1/e until `set_rate_window` says otherwise: long enough
 /// to even out single sessions, short enough to follow a change of load.
@@ -100,6 +100,9 @@ pub struct NodeState {
     pub connection_rate: DecayedRate,
     /// Bytes in both directions, decayed.
     pub traffic_rate: DecayedRate,
+    /// What it was credited with when it joined: see [`NodeState::credit`].
+    credited_connections: DecayedRate,
+    credited_traffic: DecayedRate,
     rating: AtomicU64,
     rated_at: AtomicU64,
     rated_opened: AtomicU64,
@@ -129,6 +132,8 @@ impl NodeState {
             recent_sessions: DecayedRate::new(UNSEEN_TRAFFIC_WINDOW),
             connection_rate: DecayedRate::new(DEFAULT_RATE_WINDOW),
             traffic_rate: DecayedRate::new(DEFAULT_RATE_WINDOW),
+            credited_connections: DecayedRate::new(DEFAULT_RATE_WINDOW),
+            credited_traffic: DecayedRate::new(DEFAULT_RATE_WINDOW),
             rating: AtomicU64::new(f64::NAN.to_bits()),
             rated_at: AtomicU64::new(0),
             rated_opened: AtomicU64::new(0),
@@ -264,7 +269,32 @@ impl NodeState {
     pub fn set_rate_window(&self, window: Duration, now: Moment) {
         self.connection_rate.set_window(window, now);
         self.traffic_rate.set_window(window, now);
+        self.credited_connections.set_window(window, now);
+        self.credited_traffic.set_window(window, now);
         self.teller.changed_for_all(Watch::ABILITY);
+    }
+
+    /// Lets it count, to the policies that go by rates, as if it had had so many new sessions and bytes in
+    /// its window, where it had fewer: a node that joins would else have every client until its rates
+    /// are even with the others'. Fades as what it replaces does; the rates themselves stay true.
+    /// `recent` of the sessions are too new for their bytes to have been reported.
+    pub fn credit(&self, sessions: f64, recent: f64, bytes: f64, now: Moment) {
+        self.recent_sessions.begin_with(recent.max(self.recent_sessions.remaining(now)), now);
+        self.credited_connections.begin_with(sessions - self.connection_rate.remaining(now), now);
+        self.credited_traffic.begin_with(bytes - self.traffic_rate.remaining(now), now);
+        self.teller.changed_for_all(Watch::ABILITY);
+    }
+
+    /// [`DecayedRate::score`] of the new sessions, credited ones included.
+    #[must_use]
+    pub fn connection_score(&self) -> f64 {
+        joint_score(&self.connection_rate, &self.credited_connections)
+    }
+
+    /// [`DecayedRate::score`] of the bytes, credited ones included.
+    #[must_use]
+    pub fn traffic_score(&self) -> f64 {
+        joint_score(&self.traffic_rate, &self.credited_traffic)
     }
 
     /// Adds relayed bytes, as a worker reports them now and then.

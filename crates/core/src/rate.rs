@@ -72,6 +72,12 @@ impl DecayedRate {
         self.score.store(kept.to_bits(), Release);
     }
 
+    /// As if just so much had been added until now. One caller at a time.
+    pub fn begin_with(&self, amount: f64, now: Moment) {
+        let score = amount.max(0.0).log2() + now.seconds() * self.decay();
+        self.score.store(score.to_bits(), Relaxed);
+    }
+
     /// What to compare with the score of another rate of the same window: larger is faster, minus
     /// infinity is zero. A difference of 1 is a factor of two, whatever the time.
     #[must_use]
@@ -89,13 +95,23 @@ impl DecayedRate {
     /// The base-2 logarithm of what is left: minus infinity if nothing was added.
     #[must_use]
     pub fn log2_remaining(&self, now: Moment) -> f64 {
-        self.score() - now.seconds() * self.decay()
+        self.log2_remaining_of(self.score(), now)
+    }
+
+    /// The same of another score with this window.
+    pub(crate) fn log2_remaining_of(&self, score: f64, now: Moment) -> f64 {
+        score - now.seconds() * self.decay()
     }
 
     /// The rate at `now`.
     #[must_use]
     pub fn per_second(&self, now: Moment) -> f64 {
-        self.remaining(now) * self.decay() * LN_2
+        self.per_second_of(self.score(), now)
+    }
+
+    /// The same of another score with this window.
+    pub(crate) fn per_second_of(&self, score: f64, now: Moment) -> f64 {
+        self.log2_remaining_of(score, now).exp2() * self.decay() * LN_2
     }
 
     fn decay(&self) -> f64 {
@@ -105,6 +121,13 @@ impl DecayedRate {
 
 fn decay_of(window: Duration) -> f64 {
     1.0 / (window.as_secs_f64().max(1e-6) * LN_2)
+}
+
+/// [`DecayedRate::score`] of both together; they must have one window.
+pub(crate) fn joint_score(own: &DecayedRate, other: &DecayedRate) -> f64 {
+    let (own, other) = (own.score(), other.score());
+    // Mostly there is no other, or what is left of it is nothing beside its own.
+    if other == f64::NEG_INFINITY || other < own - 30.0 { own } else { log2_of_sum(own, other) }
 }
 
 /// `log2(2^a + 2^b)` without leaving the range of numbers.

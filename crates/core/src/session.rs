@@ -27,7 +27,7 @@ use std::time::Duration;
 pub use tls_fault::TlsFault;
 pub use vocabulary::{Action, Attempt, CloseReason, Event, Failure, News, Phase, Side, TimeLimits};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, welcome};
 use crate::failover::{Candidates, Circumstances, Trace, Why};
 use crate::moment::Moment;
 use crate::node::{AdminState, Health, NodeIndex, NodeState};
@@ -319,6 +319,10 @@ impl Session {
     fn begin_attempt(&mut self, cluster: &Cluster, index: NodeIndex, why: Why, at: Circumstances) -> Action {
         let node = &cluster.nodes[usize::from(index)].state;
         self.on_trial = !self.pinned && node.health(at.now) != Health::Up;
+        if self.on_trial {
+            // Now, for where it succeeds nothing may be left that knows the cluster.
+            welcome(&cluster.nodes, &[index], at.now);
+        }
         self.careful = !self.pinned && first_contact::is_due(node, &cluster.limits);
         node.session_opened(at.now, cluster.state.next_ticket());
         let after = at.now.since(self.opened_at);

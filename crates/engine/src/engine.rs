@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use protobalance_core::cluster::welcome;
 use protobalance_core::failover::{Circumstances, Trace, preview};
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -187,6 +188,8 @@ impl Engine {
         let (cluster, node) = (cluster.to_owned(), node.to_owned());
         if failure.is_empty() {
             if state.mark_up() {
+                let nodes = &route.cluster.nodes;
+                welcome(nodes, route.cluster.index_of_state(state).as_slice(), now);
                 self.events.tell(Event::NodeUp { cluster, node });
             }
         } else {

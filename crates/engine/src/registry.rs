@@ -10,6 +10,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protobalance_core::cluster::{Cluster, welcome};
 use protobalance_core::moment::Moment;
 use protobalance_core::node::{AdminState, NodeState};
 use protobalance_core::policy::ClusterState;
@@ -86,13 +87,6 @@ impl Registry {
             listener.counts.pace.set_per_second(wanted.new_sessions_per_second);
             self.counts.insert(wanted.name.clone(), Arc::clone(&listener.counts));
         }
-        for route in &routes {
-            for node in &route.cluster.nodes {
-                if node.admin_state == AdminState::Available {
-                    node.state.set_admin_state(AdminState::Available);
-                }
-            }
-        }
         for cluster in &spec.clusters {
             let before = self.spec.as_ref().map(|before| before.addresses(&cluster.name)).unwrap_or_default();
             for node in &cluster.nodes {
@@ -103,6 +97,7 @@ impl Registry {
                 }
             }
         }
+        routes.iter().for_each(|route| self.raise(&route.cluster, now));
         let left = std::mem::replace(&mut self.nodes, nodes);
         let current = &self.nodes;
         self.retired.extend(left.into_iter().filter(|(key, _)| !current.contains_key(key)));
@@ -118,6 +113,23 @@ impl Registry {
         let generation = self.plan.generation + 1;
         self.plan = Arc::new(Plan { generation, listeners, bound, routes });
         Ok(Arc::clone(&self.plan))
+    }
+
+    /// Makes nodes available that the plan wants so, and welcomes those that were not.
+    fn raise(&self, cluster: &Cluster, now: Moment) {
+        let mut joining = Vec::new();
+        for (index, node) in
+            (0..).zip(&cluster.nodes).filter(|(_, node)| node.admin_state == AdminState::Available)
+        {
+            let known = self.node(&cluster.name, node.state.name()).is_some();
+            if !known || node.state.admin_state() != AdminState::Available {
+                joining.push(index);
+            }
+            node.state.set_admin_state(AdminState::Available);
+        }
+        if !joining.is_empty() {
+            welcome(&cluster.nodes, &joining, now);
+        }
     }
 
     /// Withdraws the nodes that the plan in force wants no clients for, once every worker serves by

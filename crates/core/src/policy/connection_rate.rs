@@ -16,11 +16,12 @@ impl Keyed for ConnectionRate {
 
     /// Compares logarithms, which time does not change: no exponential per node.
     fn key(&self, _ask: &Ask<'_>, _basis: &Basis, one: Weighted<'_>) -> (Key, u64) {
-        (Key::load(one.node.state.connection_rate.score() - log2_weight(one.weight), one), 0)
+        (Key::load(one.node.state.connection_score() - log2_weight(one.weight), one), 0)
     }
 
-    /// New connections a second per weight.
+    /// New connections a second per weight, credited ones included.
     fn value(&self, ask: &Ask<'_>, _basis: &Basis, one: Weighted<'_>) -> f64 {
-        one.node.state.connection_rate.per_second(ask.now) / f64::from(one.weight)
+        let state = &one.node.state;
+        state.connection_rate.per_second_of(state.connection_score(), ask.now) / f64::from(one.weight)
     }
 }

@@ -31,13 +31,13 @@ fn usual_bytes(ask: &Ask<'_>) -> f64 {
 
 /// The base-2 logarithm of the bytes in the node's window, those that are expected included.
 fn expected_bytes(state: &NodeState, now: Moment, usual_bytes: f64) -> f64 {
-    let reported = state.traffic_rate.log2_remaining(now);
+    let reported = state.traffic_rate.log2_remaining_of(state.traffic_score(), now);
     let recent_sessions = state.recent_sessions.log2_remaining(now);
     if recent_sessions < NEGLIGIBLE {
         return reported;
     }
-    let bytes_per_session =
-        if reported.is_finite() { reported - state.connection_rate.log2_remaining(now) } else { usual_bytes };
+    let sessions = state.connection_rate.log2_remaining_of(state.connection_score(), now);
+    let bytes_per_session = if reported.is_finite() { reported - sessions } else { usual_bytes };
     log2_of_sum(reported, recent_sessions + bytes_per_session)
 }
 
@@ -61,7 +61,7 @@ impl Keyed for TrafficRate {
 
     /// The usual bytes of a session, where a node needs to borrow them.
     fn basis(&self, ask: &Ask<'_>) -> Basis {
-        let borrows = ask.nodes.iter().any(|node| !node.state.traffic_rate.score().is_finite());
+        let borrows = ask.nodes.iter().any(|node| !node.state.traffic_score().is_finite());
         Basis::of([if borrows { usual_bytes(ask) } else { 0.0 }, 0.0, 0.0])
     }
 

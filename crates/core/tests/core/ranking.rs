@@ -157,6 +157,7 @@ impl World {
             30 => node.connected_in(Duration::from_micros(self.random.below(9_000))),
             31 => node.set_admin_state(AdminState::Offline),
             32 => node.set_admin_state(AdminState::Available),
+            33 if self.random.below(3) == 0 => node.credit(self.random.below(50) as f64, 3.0, 9e4, self.now),
             33 => node.set_rating(self.random.below(9) as f64 - 2.0, self.now),
             34 if self.random.below(8) == 0 => {
                 node.set_rate_window(Duration::from_millis(1_000 + self.random.below(20_000)), self.now);

@@ -9,9 +9,11 @@ use protobalance_core::affinity::OnFailover;
 use protobalance_core::failover::{Trace, Why, preview};
 use protobalance_core::moment::Moment;
 use protobalance_core::node::{AdminState, Health};
+use protobalance_core::policy;
 use protobalance_core::session::{Action, CloseReason, Event, Failure, News, Phase, Side, TimeLimits};
 
 use crate::homes::affine;
+use crate::model;
 use crate::stage::{CLIENT, LIMITS, Stage, end};
 
 #[test]
@@ -337,4 +339,24 @@ fn a_preview_is_no_visit_and_no_trial() {
     assert_eq!(seen(&stage), Some((0, Why::Affinity)));
     stage.later(1_000_000);
     assert_eq!(seen(&stage).map(|(_, why)| why), Some(Why::Policy), "the client was unseen for too long");
+}
+
+/// Rates would send it every client until it had as many new sessions a second as the others.
+#[test]
+fn a_node_that_comes_back_has_its_share_and_no_more() {
+    let by_rate = policy::named("connection-rate", &model::settings(&[])).expect("a known policy");
+    let mut stage = Stage::with(3, |cluster| cluster.policy = by_rate);
+    let _ = stage.node("a").mark_down(stage.now.after(Duration::from_secs(60)));
+    for _ in 0..599 {
+        stage.later(100);
+        stage.open();
+    }
+    stage.later(100);
+    let mut trial = stage.open();
+    assert_eq!(trial.node(), "a");
+    for event in [Event::Connected, Event::SpokeToNode, Event::SpokeToClient] {
+        trial.on(&stage, event);
+    }
+    let taken = (0..30).filter(|_| stage.open().node() == "a").count();
+    assert!((9..=11).contains(&taken), "{taken} of 30");
 }

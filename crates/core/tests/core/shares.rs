@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use protobalance_core::cluster::welcome;
 use protobalance_core::moment::Moment;
 
 use crate::model::{self, Model};
@@ -157,6 +158,55 @@ fn a_node_without_traffic_is_not_flooded_when_it_joins() {
     }
     let taken = traffic.model.nodes[9].state.opened();
     assert!((300..1_500).contains(&taken), "{taken} of 2,500 sessions went to the new node");
+}
+
+/// From the first moment on, though the others have a window's history and it has none.
+#[test]
+fn a_node_that_joins_has_its_share_of_connections_and_no_more() {
+    for weight in [1, 3] {
+        let mut model = Model::new("connection-rate", &[1; 10], 12);
+        model.nodes[9].weight = 0;
+        let open = |model: &mut Model, sessions| {
+            for _ in 0..sessions {
+                model.advance(Duration::from_millis(1));
+                model.open();
+            }
+            model.nodes[9].state.opened()
+        };
+        open(&mut model, 30_000);
+        model.nodes[9].weight = weight;
+        welcome(&model.nodes, &[9], model.now);
+        for sessions in [(9 + u64::from(weight)) * 20, 10_000] {
+            let before = model.nodes[9].state.opened();
+            let taken = open(&mut model, sessions) - before;
+            let share = sessions * u64::from(weight) / (9 + u64::from(weight));
+            assert!(taken.abs_diff(share) <= share / 10, "{taken} of {sessions} for weight {weight}");
+        }
+    }
+}
+
+#[test]
+fn a_node_that_joins_has_its_share_of_traffic_and_no_more() {
+    let mut traffic = Traffic::new(&[1; 10], 13);
+    traffic.model.nodes[9].weight = 0;
+    (0..300).for_each(|_| traffic.report_interval(500));
+    traffic.model.nodes[9].weight = 1;
+    welcome(&traffic.model.nodes, &[9], traffic.model.now);
+    for _ in 0..30 {
+        let before = traffic.model.nodes[9].state.opened();
+        (0..10).for_each(|_| traffic.report_interval(500));
+        let taken = traffic.model.nodes[9].state.opened() - before;
+        assert!((350..650).contains(&taken), "{taken} of 5,000 sessions");
+    }
+}
+
+#[test]
+fn the_only_node_that_joins_has_every_client() {
+    let mut model = Model::new("connection-rate", &[1, 1], 14);
+    (0..100).for_each(|_| _ = model.open());
+    let _ = model.nodes[0].state.mark_down(Moment::NEVER);
+    welcome(&model.nodes, &[1], model.now);
+    assert!((0..100).all(|_| model.open() == 1));
 }
 
 #[test]
