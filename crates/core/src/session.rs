@@ -16,6 +16,7 @@
 mod deadlines;
 mod first_contact;
 mod home;
+mod past;
 mod pinned;
 mod tls_fault;
 mod vocabulary;
@@ -24,6 +25,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use past::Past;
 pub use tls_fault::TlsFault;
 pub use vocabulary::{Action, Attempt, CloseReason, Event, Failure, News, Phase, Side, TimeLimits};
 
@@ -50,10 +52,7 @@ pub struct Session {
     /// The attempt under way or standing. Apart from the failed ones, so that a session whose first
     /// attempt stands allocates nothing.
     attempt: Option<Attempt>,
-    failed: Vec<Attempt>,
-    /// The failed ones' places in the cluster, those of them that it has.
-    tried: Vec<NodeIndex>,
-    news: Vec<News>,
+    past: Past,
     opened_at: Moment,
     attempt_at: Moment,
     active_at: Moment,
@@ -84,9 +83,7 @@ impl Session {
             pinned: false,
             first_closed: None,
             attempt: None,
-            failed: Vec::new(),
-            tried: Vec::new(),
-            news: Vec::new(),
+            past: Past::default(),
             opened_at: now,
             attempt_at: now,
             active_at: now,
@@ -125,8 +122,7 @@ impl Session {
     /// are tried next. Without effect where no other node can be tried.
     pub fn rebase(&mut self, cluster: Arc<Cluster>) {
         if self.cluster.is_some() && !self.pinned {
-            self.tried =
-                self.failed.iter().filter_map(|attempt| cluster.index_of_state(&attempt.node)).collect();
+            self.past.look_up_in(&cluster);
             let same_homes = self.cluster.as_ref().is_some_and(|left| left.shares_homes_with(&cluster));
             self.candidates = if same_homes { self.candidates.anew() } else { Candidates::default() };
             self.cluster = Some(cluster);
@@ -152,7 +148,7 @@ impl Session {
 
     /// What became known about nodes since the last call.
     pub fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+        self.past.take_news()
     }
 
     /// The cluster, while another node of it may still be tried.
@@ -169,7 +165,13 @@ impl Session {
 
     /// Every attempt so far, in order.
     pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
-        self.failed.iter().chain(&self.attempt)
+        self.past.failed().iter().chain(&self.attempt)
+    }
+
+    /// Every attempt, in order: the failed ones, and the last.
+    #[must_use]
+    pub fn into_attempts(self) -> (Vec<Attempt>, Option<Attempt>) {
+        (self.past.into_failed(), self.attempt)
     }
 
     /// When it was opened.
@@ -275,7 +277,7 @@ impl Session {
         if let (true, Some(attempt), Some(cluster)) = (blamed, &self.attempt, &self.cluster)
             && attempt.node.mark_down(at.now.after(cluster.limits.retry_interval))
         {
-            self.news.push(News::Down(Arc::clone(&attempt.node), failure));
+            self.past.note(News::Down(Arc::clone(&attempt.node), failure));
         }
         self.move_on(failure, at)
     }
@@ -286,16 +288,16 @@ impl Session {
             && let Some(attempt) = &self.attempt
             && attempt.node.mark_up()
         {
-            self.news.push(News::Up(Arc::clone(&attempt.node)));
+            self.past.note(News::Up(Arc::clone(&attempt.node)));
         }
     }
 
     fn move_on(&mut self, failure: Failure, at: Circumstances) -> Action {
         if let Some(attempt) = self.attempt.take() {
             attempt.node.session_closed();
-            self.tried.extend(self.cluster.as_ref().and_then(|known| known.index_of_state(&attempt.node)));
+            let place = self.cluster.as_ref().and_then(|known| known.index_of_state(&attempt.node));
             let after = at.now.since(self.opened_at);
-            self.failed.push(Attempt { failure: Some(failure), after, ..attempt });
+            self.past.add(Attempt { failure: Some(failure), after, ..attempt }, place);
         }
         self.try_next(at, &mut Trace::empty())
     }
@@ -310,7 +312,8 @@ impl Session {
         }
         let Some((index, why)) = self.choose(&cluster, at, trace) else {
             // A last candidate that ended cleanly said so; nobody else can say otherwise (law 7).
-            let clean = self.failed.last().is_some_and(|last| last.failure == Some(Failure::ClosedEarly));
+            let clean =
+                self.past.failed().last().is_some_and(|last| last.failure == Some(Failure::ClosedEarly));
             return self.end(CloseReason::NoNode, !clean);
         };
         self.begin_attempt(&cluster, index, why, at)
@@ -364,10 +367,6 @@ impl Session {
     fn blame_unanswered(&mut self, now: Moment) {
         let Some(cluster) = &self.cluster else { return };
         let retry_at = now.after(cluster.limits.retry_interval);
-        for attempt in self.failed.iter().filter(|attempt| attempt.failure == Some(Failure::Unanswered)) {
-            if attempt.node.mark_down(retry_at) {
-                self.news.push(News::Down(Arc::clone(&attempt.node), Failure::Unanswered));
-            }
-        }
+        self.past.blame(Failure::Unanswered, retry_at);
     }
 }

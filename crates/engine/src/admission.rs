@@ -83,11 +83,11 @@ pub(crate) fn admit(
     listener: &Listener,
     client: IpAddr,
     now: Moment,
-) -> Result<Option<Admitted>, TurnedAway> {
+) -> Result<Option<Box<Admitted>>, TurnedAway> {
     let Some(limits) = &listener.client_limits else { return Ok(None) };
     let Some(table) = shared.admission.table.get() else { return Ok(None) };
     match table.enter(client, limits, now) {
-        Entry::Tracked(pass) => Ok(Some(Admitted { table: Arc::clone(table), pass })),
+        Entry::Tracked(pass) => Ok(Some(Box::new(Admitted { table: Arc::clone(table), pass }))),
         Entry::Untracked => {
             listener.counts.untracked.fetch_add(1, Relaxed);
             Ok(None)

@@ -66,13 +66,19 @@ impl Decisions {
             return;
         }
         let Some(decision) = self.ring.get_mut((number % CAPACITY as u64) as usize) else { return };
-        decision.standing = None;
+        let mut standing = None;
         // Failed attempts stay as they are, in order: those noted before need no look.
         for attempt in attempts.skip(decision.failed.len()) {
             match attempt.failure {
                 Some(_) => decision.failed.push(attempt.clone()),
-                None => decision.standing = Some(attempt.clone()),
+                None => standing = Some(attempt),
             }
+        }
+        let same = |old: &Attempt, new: &Attempt| Arc::ptr_eq(&old.node, &new.node) && old.after == new.after;
+        match (&decision.standing, standing) {
+            // Mostly all is as it was, and a node that workers share is dear to take hold of.
+            (Some(old), Some(new)) if same(old, new) => {}
+            (_, new) => decision.standing = new.cloned(),
         }
     }
 

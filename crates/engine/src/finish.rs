@@ -18,6 +18,9 @@ impl Worker {
         self.note_attempts(key);
         let Some(mut pair) = self.table.remove(key) else { return };
         self.timer.disarm(key);
+        if self.table.has_ebbed() {
+            self.count_soon();
+        }
         if pair.held() > 0 {
             self.held -= pair.held();
             self.counts.buffered.store(self.held as u64, Relaxed);
@@ -27,22 +30,28 @@ impl Worker {
         self.count_closed(&pair.listener, pair.closing.unwrap_or(CloseReason::Stopped));
         self.note_active();
         if self.shared.log.on() {
-            self.shared.log.write(self.record(&mut pair));
+            self.shared.log.write(self.record(pair));
         }
     }
 
-    fn record(&self, pair: &mut Pair) -> Record {
+    fn record(&self, pair: Box<Pair>) -> Record {
+        let duration = self.at.now.since(pair.accepted_at());
+        // What the record needs moves into it: a session ends without an allocation.
+        let Pair { session, listener, route, learned, to_node, to_client, client_address, closing, .. } =
+            *pair;
+        let (failed, standing) = session.into_attempts();
         Record {
             ended_unix_ms: unix_ms(),
-            client: pair.client_address,
-            route: pair.route.take(),
-            listener: std::sync::Arc::clone(&pair.listener),
-            attempts: pair.session.attempts().cloned().collect(),
-            bytes_to_node: pair.to_node.delivered(),
-            bytes_to_client: pair.to_client.delivered(),
-            duration: self.at.now.since(pair.accepted_at()),
-            learned: pair.learned.take(),
-            reason: pair.closing.unwrap_or(CloseReason::Stopped),
+            client: client_address,
+            route,
+            listener,
+            failed,
+            standing,
+            bytes_to_node: to_node.delivered(),
+            bytes_to_client: to_client.delivered(),
+            duration,
+            learned,
+            reason: closing.unwrap_or(CloseReason::Stopped),
             detail: "",
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct Newcomer {
     /// Its node, where that is not for the policy to choose.
     pub(crate) pin: Option<Pin>,
     /// Its place among its client's sessions, where these are counted.
-    pub(crate) admitted: Option<Admitted>,
+    pub(crate) admitted: Option<Box<Admitted>>,
     pub(crate) learned: Option<Box<Learned>>,
     /// TLS with it, begun or agreed on, if that ends here.
     pub(crate) tls: Option<Box<Link>>,

@@ -57,7 +57,7 @@ pub(crate) struct Turn<'a> {
 pub(crate) struct Flow {
     read: u64,
     held: Option<Box<Held>>,
-    replay: Option<Vec<u8>>,
+    replay: Option<Box<Replay>>,
     read_size: u32,
     ended: bool,
     started: bool,
@@ -158,7 +158,7 @@ impl Flow {
 
     /// Keeps a copy of what is written from here on, for another node.
     pub(crate) fn keep_for_replay(&mut self) {
-        self.replay = Some(Vec::new());
+        self.replay = Some(Box::default());
     }
 
     /// Whether everything written can still be written again.
@@ -196,7 +196,11 @@ impl Flow {
 
     /// Puts what was written to the last sink before what is held, for the next sink.
     pub(crate) fn rewind(&mut self) {
-        let Some(mut bytes) = self.replay.as_mut().map(std::mem::take).filter(|written| !written.is_empty())
+        let Some(mut bytes) = self
+            .replay
+            .as_mut()
+            .map(|replay| std::mem::take(&mut replay.written))
+            .filter(|written| !written.is_empty())
         else {
             return;
         };
@@ -374,13 +378,19 @@ impl Flow {
     }
 }
 
+/// What was written, for another sink. Apart, since hardly any direction keeps it.
+#[derive(Debug, Default)]
+struct Replay {
+    written: Vec<u8>,
+}
+
 /// Keeps a copy as long as it stays within its limit.
-fn remember(replay: &mut Option<Vec<u8>>, written: &[u8]) {
+fn remember(replay: &mut Option<Box<Replay>>, bytes: &[u8]) {
     let Some(copy) = replay else { return };
-    if copy.len() + written.len() > REPLAY_LIMIT {
+    if copy.written.len() + bytes.len() > REPLAY_LIMIT {
         *replay = None;
     } else {
-        copy.extend_from_slice(written);
+        copy.written.extend_from_slice(bytes);
     }
 }
 

@@ -60,6 +60,15 @@ pub(crate) fn ignore_broken_pipes() {
     }
 }
 
+/// Gives pages back to the kernel that the allocator keeps for later, of all threads.
+pub(crate) fn give_back_free_memory() {
+    // SAFETY: it touches only what is free. Elsewhere the allocator has ways of its own.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Takes over a descriptor that the service manager handed to this process.
 pub(crate) fn adopt(descriptor: RawFd) -> OwnedFd {
     // SAFETY: the caller passes a descriptor it was given at the process's start and that nobody

@@ -3,15 +3,11 @@
 use crate::pair::Pair;
 
 #[derive(Debug)]
-enum Slot<P> {
-    Free { next: u32 },
-    Taken(Box<P>),
-}
-
-#[derive(Debug)]
 struct Entry<P> {
+    pair: Option<Box<P>>,
     epoch: u32,
-    slot: Slot<P>,
+    /// The next free key, while this one is.
+    next: u32,
 }
 
 /// Sessions by key.
@@ -20,16 +16,20 @@ pub(crate) struct Table<P = Pair> {
     entries: Vec<Entry<P>>,
     free: Option<u32>,
     len: usize,
+    /// The most there were since that was last forgotten.
+    peak: usize,
     /// The last epoch given out. One count for all keys: what a released table has given out, the
     /// next one does not give again while events of it may still be under way.
     epoch: u32,
 }
 
 const END: u32 = u32::MAX;
+/// So many are a crowd: what fewer leave behind will be used again.
+const CROWD: usize = 1024;
 
 impl<P> Default for Table<P> {
     fn default() -> Self {
-        Table { entries: Vec::new(), free: None, len: 0, epoch: 0 }
+        Table { entries: Vec::new(), free: None, len: 0, peak: 0, epoch: 0 }
     }
 }
 
@@ -38,22 +38,22 @@ impl<P> Table<P> {
         self.len
     }
 
-    /// Keeps the session; its key and epoch.
+    /// Keeps the session; its key.
     pub(crate) fn insert(&mut self, pair: P) -> u32 {
         self.len += 1;
+        self.peak = self.peak.max(self.len);
         self.epoch = self.epoch.wrapping_add(1) & EPOCH_MASK;
-        let pair = Slot::Taken(Box::new(pair));
+        let (pair, epoch) = (Some(Box::new(pair)), self.epoch);
         match self.free {
             Some(key) => {
                 let entry = &mut self.entries[key as usize];
-                entry.epoch = self.epoch;
-                if let Slot::Free { next } = std::mem::replace(&mut entry.slot, pair) {
-                    self.free = (next != END).then_some(next);
-                }
+                self.free = (entry.next != END).then_some(entry.next);
+                *entry = Entry { pair, epoch, next: END };
                 key
             }
             None => {
-                self.entries.push(Entry { epoch: self.epoch, slot: pair });
+                grow(&mut self.entries);
+                self.entries.push(Entry { pair, epoch, next: END });
                 (self.entries.len() - 1) as u32
             }
         }
@@ -65,21 +65,18 @@ impl<P> Table<P> {
     }
 
     pub(crate) fn get_mut(&mut self, key: u32) -> Option<&mut P> {
-        match self.entries.get_mut(key as usize) {
-            Some(Entry { slot: Slot::Taken(pair), .. }) => Some(pair),
-            _ => None,
-        }
+        self.entries.get_mut(key as usize)?.pair.as_deref_mut()
     }
 
     pub(crate) fn remove(&mut self, key: u32) -> Option<Box<P>> {
-        let next = self.free.unwrap_or(END);
-        let entry =
-            self.entries.get_mut(key as usize).filter(|entry| matches!(entry.slot, Slot::Taken(_)))?;
-        let Slot::Taken(pair) = std::mem::replace(&mut entry.slot, Slot::Free { next }) else { return None };
+        let entry = self.entries.get_mut(key as usize)?;
+        let pair = entry.pair.take()?;
+        entry.next = self.free.unwrap_or(END);
         self.free = Some(key);
         self.len -= 1;
-        if self.len == 0 {
-            self.release();
+        if self.len == 0 && self.entries.len() >= CROWD {
+            self.entries = Vec::new();
+            self.free = None;
         }
         Some(pair)
     }
@@ -89,19 +86,25 @@ impl<P> Table<P> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &P)> {
-        self.entries.iter().enumerate().filter_map(|(key, entry)| match &entry.slot {
-            Slot::Taken(pair) => Some((key as u32, &**pair)),
-            Slot::Free { .. } => None,
-        })
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(key, entry)| Some((key as u32, entry.pair.as_deref()?)))
     }
 
-    /// The last session went: gives large memory back.
-    fn release(&mut self) {
-        const KEPT: usize = 1024;
-        if self.entries.len() > KEPT {
-            self.entries = Vec::new();
-            self.free = None;
-        }
+    /// Whether a crowd has gone, half of it at least: it has left memory that nobody uses.
+    pub(crate) fn has_ebbed(&self) -> bool {
+        self.peak >= CROWD && self.len <= self.peak / 2
+    }
+
+    /// Counts the crowd from here.
+    pub(crate) fn forget_crowd(&mut self) {
+        self.peak = self.len;
+    }
+}
+
+/// Makes room by a quarter where there is none: twice as much, as vectors have it, is much to leave unused.
+pub(crate) fn grow<T>(entries: &mut Vec<T>) {
+    if entries.len() == entries.capacity() {
+        entries.reserve_exact((entries.len() / 4).max(64));
     }
 }
 
@@ -110,7 +113,7 @@ pub(crate) const EPOCH_MASK: u32 = 0x000F_FFFF;
 
 #[cfg(test)]
 mod tests {
-    use super::Table;
+    use super::{CROWD, Table};
 
     #[test]
     fn no_holder_of_a_key_is_taken_for_an_earlier_one() {
@@ -123,5 +126,20 @@ mod tests {
             assert!(keys.iter().all(|key| table.remove(*key).is_some() && table.get_mut(*key).is_none()));
         }
         assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn a_crowd_is_missed_once_and_a_few_never() {
+        let mut table: Table<()> = Table::default();
+        for (size, stay, missed) in
+            [(CROWD - 1, 0, false), (CROWD, CROWD / 2 + 1, false), (CROWD, CROWD / 2, true)]
+        {
+            let keys: Vec<u32> = (0..size).map(|_| table.insert(())).collect();
+            keys[stay..].iter().for_each(|key| drop(table.remove(*key)));
+            assert_eq!(table.has_ebbed(), missed, "{stay} of {size}");
+            table.forget_crowd();
+            assert!(!table.has_ebbed());
+            keys[..stay].iter().for_each(|key| drop(table.remove(*key)));
+        }
     }
 }

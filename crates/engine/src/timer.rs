@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use protobalance_core::moment::Moment;
 
+use crate::table::grow;
+
 const SLOTS: usize = 1024;
 const TICK_MICROS: u64 = 16_384;
 const NONE: u32 = u32::MAX;
@@ -49,8 +51,9 @@ impl Timer {
         if deadline == Moment::NEVER {
             return;
         }
-        if self.entries.len() <= key as usize {
-            self.entries.resize(key as usize + 1, UNARMED);
+        while self.entries.len() <= key as usize {
+            grow(&mut self.entries);
+            self.entries.push(UNARMED);
         }
         // The tick after the deadline's, so that it has passed when the slot comes up.
         let tick = (deadline.0 / TICK_MICROS + 1).clamp(self.tick + 1, self.tick + SLOTS as u64 - 1);
@@ -79,6 +82,13 @@ impl Timer {
             self.entries[next as usize].prev = prev;
         }
         self.armed -= 1;
+    }
+
+    /// Gives memory back that it does not use.
+    pub(crate) fn shrink(&mut self) {
+        if self.armed == 0 {
+            self.entries = Vec::new();
+        }
     }
 
     /// Moves the keys whose slots have come up to `due`, disarmed. Some may be early, if their

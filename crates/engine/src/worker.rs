@@ -31,6 +31,7 @@ use crate::relay::{BUFFER, Pipes, Supply};
 use crate::report::{DecisionReport, SessionReport};
 use crate::session_log::SessionLog;
 use crate::spare::Spare;
+use crate::sys::give_back_free_memory;
 use crate::table::Table;
 use crate::timer::Timer;
 use crate::token::Token;
@@ -317,12 +318,22 @@ impl Worker {
             }
         }
         self.count_at = Moment::NEVER;
+        if self.table.has_ebbed() {
+            self.table.forget_crowd();
+            self.timer.shrink();
+            give_back_free_memory();
+        }
         self.counts.buffered.store(self.held as u64, Relaxed);
     }
 
     /// Puts the session on the list of those whose bytes are to be counted.
     pub(crate) fn mark_dirty(&mut self, key: u32) {
         self.dirty.push(key);
+        self.count_soon();
+    }
+
+    /// Has the sessions counted in a while.
+    pub(crate) fn count_soon(&mut self) {
         if self.count_at == Moment::NEVER {
             self.count_at = self.at.now.after(COUNT_ROUND);
         }

@@ -19,18 +19,18 @@ impl Session {
         if let Some(home) = self.other_home(cluster, at.unix_now) {
             self.candidates = self.candidates.headed_for(home);
         }
-        let (index, why) = self.candidates.next(cluster, self.client, &self.tried, at, trace)?;
+        let (index, why) = self.candidates.next(cluster, self.client, self.past.tried(), at, trace)?;
         let Some(home) = self.settle(cluster, index, why, at.unix_now) else {
             return Some((index, why));
         };
         // Another worker was faster by a moment.
         self.candidates = self.candidates.headed_for(home);
-        self.candidates.next(cluster, self.client, &self.tried, at, trace)
+        self.candidates.next(cluster, self.client, self.past.tried(), at, trace)
     }
 
     /// The home that the client has got since this session looked.
     fn other_home(&self, cluster: &Cluster, unix_now: u32) -> Option<NodeIndex> {
-        let affinity = cluster.affinity.as_ref().filter(|_| !self.tried.is_empty())?;
+        let affinity = cluster.affinity.as_ref().filter(|_| !self.past.tried().is_empty())?;
         affinity.peek(self.client, unix_now).filter(|home| !self.found_wanting(*home))
     }
 
@@ -42,7 +42,7 @@ impl Session {
     }
 
     fn found_wanting(&self, home: NodeIndex) -> bool {
-        self.candidates.home() == Some(home) || self.tried.contains(&home)
+        self.candidates.home() == Some(home) || self.past.tried().contains(&home)
     }
 
     /// Remembers at the choice, not at the first byte: a client's parallel connections belong together.

@@ -203,7 +203,7 @@ impl Worker {
         listener: &Listener,
         client: IpAddr,
         its_own: bool,
-    ) -> Result<Option<Admitted>, TurnedAway> {
+    ) -> Result<Option<Box<Admitted>>, TurnedAway> {
         let (all, its) = (&self.shared.room, &listener.counts.room);
         if its_own {
             all.take_anyway();
