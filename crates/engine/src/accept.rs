@@ -365,6 +365,7 @@ impl Worker {
             decision,
             counted: [0, 0],
             dirty: false,
+            room_awaited: [true; 2],
             admitted,
             node_tuned: NodeTuning::default(),
         };

@@ -86,6 +86,7 @@ fn forget_last_attempt(pair: &mut Pair) {
         reset_at_close(&node);
     }
     pair.broken = None;
+    *pair.awaits_room(Side::Node) = true;
     pair.attempt = pair.attempt.wrapping_add(1);
     pair.node_tuned = Default::default();
     pair.node_tls = None;

@@ -45,6 +45,9 @@ impl Worker {
         let held = pair.held();
         let outcome = act(pair);
         self.held = self.held + pair.held() - held;
+        for side in [Side::Client, Side::Node] {
+            self.await_room(key, side);
+        }
         Some(outcome)
     }
 

@@ -58,7 +58,10 @@ pub(crate) struct Pair {
     pub(crate) dirty: bool,
     /// Its place among its client's sessions, where these are counted.
     #[expect(dead_code, reason = "it is there to be dropped")]
-    pub(crate) admitted: Option<Admitted>,
+    pub(crate) admitted: Option<Box<Admitted>>,
+    /// Whether epoll is to tell of room to write to the client, and to the node; as long as it does not
+    /// watch the socket at all, there is nothing to ask of it.
+    pub(crate) room_awaited: [bool; 2],
     /// Whether the node's socket has its keepalive and `TCP_NODELAY` yet: short sessions need neither.
     pub(crate) node_tuned: NodeTuning,
 }
@@ -167,6 +170,11 @@ impl Pair {
                 Some(control) => self.to_client.pump(Rewritten { node, control }, client, turn),
             },
         }
+    }
+
+    /// Whether epoll was asked to tell of room to write to a side.
+    pub(crate) fn awaits_room(&mut self, side: Side) -> &mut bool {
+        &mut self.room_awaited[usize::from(side == Side::Node)]
     }
 
     /// Whether both directions have ended, and everything was handed on.
@@ -305,6 +313,6 @@ mod tests {
     #[test]
     fn an_idle_session_is_a_few_hundred_bytes() {
         let size = std::mem::size_of::<super::Pair>();
-        assert!(size <= 448, "{size} bytes");
+        assert!(size <= 344, "{size} bytes");
     }
 }

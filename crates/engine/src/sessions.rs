@@ -21,14 +21,41 @@ const HELD_BUDGET: usize = 64 * 1024 * 1024;
 impl Worker {
     /// Has epoll tell of everything on a side's socket, once per change.
     pub(crate) fn watch(&mut self, key: u32, side: Side) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        let connecting = side == Side::Node && pair.session.phase() == Phase::Connecting;
+        let room = connecting || pair.waits_for(side);
+        *pair.awaits_room(side) = room;
+        self.tell_epoll(key, side, room, true);
+    }
+
+    /// Has epoll tell of room to write, where that is waited for: most sessions never do, and each would
+    /// be told at once that there is some.
+    pub(crate) fn await_room(&mut self, key: u32, side: Side) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        // Until an attempt's connection stands, its socket is watched for that anyway.
+        if pair.session.phase() == Phase::Connecting || !pair.waits_for(side) {
+            return;
+        }
+        if !std::mem::replace(pair.awaits_room(side), true) {
+            self.tell_epoll(key, side, true, false);
+        }
+    }
+
+    fn tell_epoll(&mut self, key: u32, side: Side, room: bool, is_new: bool) {
         let epoch = self.table.epoch(key);
         let Some(pair) = self.table.get_mut(key) else { return };
         let attempt = if side == Side::Node { pair.attempt } else { 0 };
         let token = Token::Session { key, epoch, attempt, side }.pack();
         let Some(socket) = pair.socket(side) else { return };
         use epoll::EventFlags as Flags;
-        let flags = Flags::IN | Flags::OUT | Flags::RDHUP | Flags::PRI | Flags::ET;
-        if epoll::add(&self.epoll, socket, epoll::EventData::new_u64(token), flags).is_err() {
+        let mut flags = Flags::IN | Flags::RDHUP | Flags::PRI | Flags::ET;
+        flags.set(Flags::OUT, room);
+        let data = epoll::EventData::new_u64(token);
+        let outcome = match is_new {
+            true => epoll::add(&self.epoll, socket, data, flags),
+            false => epoll::modify(&self.epoll, socket, data, flags),
+        };
+        if outcome.is_err() {
             // Out of kernel memory: a session that nobody watches would hang for ever.
             self.step(key, Event::Reset(side));
         }
@@ -117,6 +144,7 @@ impl Worker {
         if replied {
             self.after_replies(key);
         }
+        self.await_room(key, other(side));
         self.after_pump(key, side, pumped);
     }
 
