@@ -16,14 +16,21 @@ class Number:
     spread: float
     """Half of what lies between the least and the greatest, as a part of the median."""
     ratio: float | None
-    """Median of the ratios to the baseline, round by round; None without one."""
+    """Median of the ratios to the baseline, round by round; where they have no round in good weather in
+    common, ratio of the medians. None without a baseline.
+    """
+    doubtful: bool = False
+    """Whether the machine was slow each time."""
 
 
 def values(row: Row, metric: str) -> dict[int, float]:
-    """By round. Empty if any round failed: a system that fails at times has no number."""
+    """By round; of rounds in good weather, if there are any. Empty if any round failed: a system that fails
+    at times has no number.
+    """
     if any(outcome.failure for outcome in row.outcomes):
         return {}
-    return {outcome.round: outcome.sample[metric] for outcome in row.outcomes if metric in outcome.sample}
+    counting = [outcome for outcome in row.outcomes if not outcome.bad_weather] or row.outcomes
+    return {outcome.round: outcome.sample[metric] for outcome in counting if metric in outcome.sample}
 
 
 def number(row: Row, metric: str, baseline: Row | None) -> Number | None:
@@ -35,7 +42,10 @@ def number(row: Row, metric: str, baseline: Row | None) -> Number | None:
     spread = (max(own.values()) - min(own.values())) / 2 / middle if middle else 0.0
     base = values(baseline, metric) if baseline else {}
     ratios = [own[each] / base[each] for each in own if base.get(each)]
-    return Number(middle, spread, median(ratios) if ratios else None)
+    if not ratios and base and (divisor := median(base.values())):
+        ratios = [middle / divisor]
+    doubtful = all(outcome.bad_weather for outcome in row.outcomes)
+    return Number(middle, spread, median(ratios) if ratios else None, doubtful)
 
 
 def failures(row: Row) -> str:

@@ -27,8 +27,8 @@ rounds' own ratios). ±: half of what lies between the least and the greatest, a
 failed in any round shows why, and has no numbers. {weather}
 """
 WEATHER = """\
-The machine was slower than usual, each time it was tried, at {bad} of
-{all} measurements (`bench/weather.py`)."""
+The machine was slower than usual at {bad}
+of {all} measurements, which do not count; where a case has no others they are shown with a ~."""
 
 
 def report(tables: Sequence[Table], options: Options, command: str) -> str:
@@ -81,7 +81,7 @@ def cell(metric: Metric, row: Row, baseline: Row | None) -> str:
     if found is None:
         return "-"
     ratio = f" ({found.ratio:.2f})" if metric.compared and found.ratio is not None else ""
-    return f"{found.median:,.{metric.digits}f}{ratio} ±{found.spread:.0%}"
+    return f"{found.median:,.{metric.digits}f}{ratio} ±{found.spread:.0%}{' ~' * found.doubtful}"
 
 
 def _configurations(options: Options) -> str:

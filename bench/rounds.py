@@ -76,7 +76,7 @@ def _in_good_weather(case: Case, number: int, weather: Weather | None) -> Outcom
     if weather is None:
         return _outcome(case, number)
     for _ in range(TRIES):
-        before = weather.look()
+        before = weather.wait()
         outcome = _outcome(case, number)
         if not weather.is_bad(before, weather.look()):
             return outcome

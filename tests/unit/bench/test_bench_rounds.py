@@ -103,9 +103,25 @@ def test_what_bad_weather_touched_is_measured_again() -> None:
 
 
 def test_weather_that_stays_bad_is_said() -> None:
-    table = table_of({"a": [1.0] * 5}, 1, Forecast([100, 40, 40, 40, 40, 40, 40, 40]))
+    table = table_of({"a": [1.0] * 2}, 1, Forecast([100, *[40.0] * 20]))
     assert table.rows[0].outcomes == [Outcome(0, {"speed": 1.0}, bad_weather=True)]
-    assert order_of(table) == "aaaa"
+    assert order_of(table) == "aa"
+    assert "| a | 1.0 (1.00) ±0% ~ |" in report([table], parse(["--rounds", "1"]), "bench/run.py")
+
+
+def test_a_measurement_waits_for_better_weather() -> None:
+    weather = Forecast([100, 100, 40, 40, 100, 100])
+    table = table_of({"a": [1.0], "b": [2.0]}, 1, weather)
+    assert order_of(table) == "ab"
+    assert weather.coming == []
+
+
+def test_bad_weather_does_not_count_where_there_was_better() -> None:
+    outcomes = [Outcome(0, {"speed": 1.0}, bad_weather=True), Outcome(1, {"speed": 3.0})]
+    base = Row(Case("a", dict), [Outcome(0, {"speed": 2.0}), Outcome(1, {"speed": 9.0}, bad_weather=True)])
+    found = number(Row(Case("b", dict), outcomes), "speed", base)
+    assert found is not None
+    assert (found.median, found.ratio, found.doubtful) == (3.0, 1.5, False)
 
 
 def test_every_workload_has_a_name_of_its_own_and_is_found_by_its_beginning() -> None:
