@@ -75,7 +75,7 @@ conformance: build $(ENVOY)
 		--only '$(ONLY)' --systems '$(SYSTEMS)' --runs $(or $(RUNS),3)
 
 # The same loads for us and for the balancers named, in rounds; ARGS= are those of bench/run.py.
-bench: build $(LOAD) $(ENVOY)
+bench: build $(LOAD) $(COST) $(ENVOY)
 	tests/install-peers balancers
 	bench/run.py $(if $(QUICK),--quick) $(ARGS)
 

@@ -6,6 +6,7 @@ Everything comes out in one canonical spelling, so that two ways to write an add
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import NamedTuple
 
 UNIX = "unix:"
@@ -85,6 +86,8 @@ def parse_node_address(text: str) -> str:
     return f"{bracketed(numeric)}:{number}" if numeric else f"{_hostname(host)}:{number}"
 
 
+# Every change asks it of every node, several times; as many as a large cluster has.
+@lru_cache(maxsize=1 << 13)
 def hostname_of(address: str) -> str | None:
     """The name in a node's address that must be resolved; None if it is numeric or a Unix socket."""
     if address.startswith(UNIX):

@@ -128,7 +128,8 @@ class Running:
     def put_in_force(self, after: InForce) -> list[str]:
         """Carry out a change: all of it, or raise and nothing. Warnings about what is not kept."""
         names = self.surroundings.names
-        names.resolve_missing(hosts_of(after.config))
+        hosts = hosts_of(after.config)
+        names.resolve_missing(hosts)
         with self._applying:
             self.refuse_while_draining()
             generation = self.engine.apply(after.plan(names))
@@ -137,8 +138,8 @@ class Running:
                 self.own_problems.note("certificates", None, "", self.surroundings.clock())
             self.chronicle.generation = generation
             self._bequest.leave(after, self.engine.listening_sockets())
-        names.forget(except_for=hosts_of(after.config))
-        self._name_problems.keep(hosts_of(after.config))
+        names.forget(except_for=hosts)
+        self._name_problems.keep(hosts)
         self.tell_of_names()
         self.rating_problems.keep(_rated_by(after.config))
         if after.overrides == before.overrides:
