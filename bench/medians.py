@@ -40,12 +40,18 @@ def number(row: Row, metric: str, baseline: Row | None) -> Number | None:
         return None
     middle = median(own.values())
     spread = (max(own.values()) - min(own.values())) / 2 / middle if middle else 0.0
-    base = values(baseline, metric) if baseline else {}
+    doubtful = _is_doubtful(row)
+    # A ratio between a slow machine and a fast one would be one of machines.
+    comparable = baseline is not None and _is_doubtful(baseline) == doubtful
+    base = values(baseline, metric) if baseline and comparable else {}
     ratios = [own[each] / base[each] for each in own if base.get(each)]
     if not ratios and base and (divisor := median(base.values())):
         ratios = [middle / divisor]
-    doubtful = all(outcome.bad_weather for outcome in row.outcomes)
     return Number(middle, spread, median(ratios) if ratios else None, doubtful)
+
+
+def _is_doubtful(row: Row) -> bool:
+    return all(outcome.bad_weather for outcome in row.outcomes)
 
 
 def failures(row: Row) -> str:

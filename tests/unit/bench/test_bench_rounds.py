@@ -116,6 +116,14 @@ def test_a_measurement_waits_for_better_weather() -> None:
     assert weather.coming == []
 
 
+def test_no_ratio_is_taken_between_good_weather_and_bad() -> None:
+    good, bad = (
+        Row(Case("x", dict), [Outcome(0, {"speed": 2.0}, bad_weather=each)]) for each in (False, True)
+    )
+    found = [number(row, "speed", base) for row, base in ((good, bad), (bad, good), (bad, bad))]
+    assert [each and each.ratio for each in found] == [None, None, 1.0]
+
+
 def test_bad_weather_does_not_count_where_there_was_better() -> None:
     outcomes = [Outcome(0, {"speed": 1.0}, bad_weather=True), Outcome(1, {"speed": 3.0})]
     base = Row(Case("a", dict), [Outcome(0, {"speed": 2.0}), Outcome(1, {"speed": 9.0}, bad_weather=True)])
