@@ -10,11 +10,10 @@ from pathlib import Path
 from bench.case import workloads
 from bench.drawn import plots
 from bench.medians import failures
-from bench.options import parse, placements
+from bench.options import parse
 from bench.plot import svg
 from bench.report import report, results
 from bench.rounds import Table, measured
-from bench.weather import Weather
 
 
 def main() -> int:
@@ -28,8 +27,10 @@ def main() -> int:
         print(f"not installed: {', '.join(missing)} (make bench installs all)", file=sys.stderr)
         return 2
     tables = [Table.of(workload, options) for workload in workloads(options.only, quick=options.quick)]
-    weather = None if options.any_weather else Weather(placements()["pinned"])
-    measured(tables, options.rounds, lambda line: print(line, flush=True), weather)
+    try:
+        measured(tables, options.rounds, lambda line: print(line, flush=True), options.standing.end_unusual)
+    finally:
+        options.standing.end()
     page = report(tables, options, shlex.join(["bench/run.py", *sys.argv[1:]]))
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "report.md").write_text(page)

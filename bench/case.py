@@ -11,15 +11,10 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 import bench.workloads
-from bench.options import Options, Placement
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import Sample
 from bench.systems.system import System
-
-Sample = dict[str, float]
-"""A value for each metric, by name."""
-
-
-class MeasureError(Exception):
-    """No number came of it; the text says why, for the table."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,8 @@ class Workload(ABC):
     """What grows along a plot, for cases that have an `x`."""
     quick: bool = False
     """Whether `--quick` includes it."""
+    rounds: int = 1000
+    """At most, where one takes long or varies little."""
 
     @abstractmethod
     def cases(self, options: Options) -> Iterable[Case]:
@@ -88,8 +85,8 @@ def workloads(only: Sequence[str] = (), *, quick: bool = False) -> list[Workload
     return found
 
 
-def across(options: Options, measure: Callable[[System, Placement, float], Sample]) -> Iterator[Case]:
-    """A case for every system in every placement. `measure`: one of them, for so many seconds."""
+def across(options: Options, measure: Callable[[Options, System, Placement], Sample]) -> Iterator[Case]:
+    """A case for every system in every placement. `measure`: one of them, once."""
     for placement in options.placements:
         for system in options.systems:
-            yield Case(system.name, partial(measure, system, placement, options.seconds), placement.name)
+            yield Case(system.name, partial(measure, options, system, placement), placement.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 
 from bench.rounds import Row
 
@@ -14,23 +14,16 @@ class Number:
 
     median: float
     spread: float
-    """Half of what lies between the least and the greatest, as a part of the median."""
+    """Half of what the middle half of the rounds spans, as a part of the median."""
     ratio: float | None
-    """Median of the ratios to the baseline, round by round; where they have no round in good weather in
-    common, ratio of the medians. None without a baseline.
-    """
-    doubtful: bool = False
-    """Whether the machine was slow each time."""
+    """Median of the ratios to the baseline, round by round. None without a baseline."""
 
 
 def values(row: Row, metric: str) -> dict[int, float]:
-    """By round; of rounds in good weather, if there are any. Empty if any round failed: a system that fails
-    at times has no number.
-    """
-    if any(outcome.failure for outcome in row.outcomes):
+    """By round. Empty if any round failed: a system that fails at times has no number."""
+    if failures(row):
         return {}
-    counting = [outcome for outcome in row.outcomes if not outcome.bad_weather] or row.outcomes
-    return {outcome.round: outcome.sample[metric] for outcome in counting if metric in outcome.sample}
+    return {outcome.round: outcome.sample[metric] for outcome in row.outcomes if metric in outcome.sample}
 
 
 def number(row: Row, metric: str, baseline: Row | None) -> Number | None:
@@ -39,19 +32,16 @@ def number(row: Row, metric: str, baseline: Row | None) -> Number | None:
     if not own:
         return None
     middle = median(own.values())
-    spread = (max(own.values()) - min(own.values())) / 2 / middle if middle else 0.0
-    doubtful = _is_doubtful(row)
-    # A ratio between a slow machine and a fast one would be one of machines.
-    comparable = baseline is not None and _is_doubtful(baseline) == doubtful
-    base = values(baseline, metric) if baseline and comparable else {}
+    base = values(baseline, metric) if baseline else {}
     ratios = [own[each] / base[each] for each in own if base.get(each)]
-    if not ratios and base and (divisor := median(base.values())):
-        ratios = [middle / divisor]
-    return Number(middle, spread, median(ratios) if ratios else None, doubtful)
+    return Number(middle, _spread(list(own.values()), middle), median(ratios) if ratios else None)
 
 
-def _is_doubtful(row: Row) -> bool:
-    return all(outcome.bad_weather for outcome in row.outcomes)
+def _spread(samples: list[float], middle: float) -> float:
+    if len(samples) < 2 or not middle:
+        return 0.0
+    low, _, high = quantiles(samples, method="inclusive")
+    return (high - low) / 2 / middle
 
 
 def failures(row: Row) -> str:

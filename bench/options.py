@@ -3,50 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.placement import Placement, placements
+from bench.standing import Standing
 from bench.systems import DEFAULT, NOT_QUICK, named
 from bench.systems.system import System
 
 ROOT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Which cores the balancer has, and which the clients and nodes."""
-
-    name: str
-    balancer: frozenset[int]
-    load: frozenset[int]
-
-    @property
-    def apart(self) -> bool:
-        """Whether they have none in common."""
-        return not self.balancer & self.load
-
-    def on_balancer(self) -> tuple[str, ...]:
-        """The command that what follows is run by."""
-        return ("taskset", "--cpu-list", _list(self.balancer))
-
-    def on_load(self) -> tuple[str, ...]:
-        """The same for clients and nodes."""
-        return ("taskset", "--cpu-list", _list(self.load))
-
-
-def _list(cores: frozenset[int]) -> str:
-    return ",".join(map(str, sorted(cores)))
-
-
-def placements() -> dict[str, Placement]:
-    """Pinned: a core for the balancer, another for the load. All cores: everybody everywhere."""
-    cores = sorted(os.sched_getaffinity(0))
-    whole = frozenset(cores)
-    return {
-        "pinned": Placement("pinned", frozenset(cores[:1]), frozenset(cores[1:2] or cores[:1])),
-        "all-cores": Placement("all-cores", whole, whole),
-    }
 
 
 @dataclass(frozen=True)
@@ -60,9 +25,9 @@ class Options:
     seconds: float
     """That a rate is measured for, after a third of it to warm up."""
     quick: bool
-    any_weather: bool
-    """Not to look how fast the machine is at the moment, and never to measure again."""
     output: Path
+    standing: Standing = field(default_factory=Standing)
+    """What is up already."""
 
 
 def parse(words: list[str] | None = None) -> Options:
@@ -84,13 +49,8 @@ def parse(words: list[str] | None = None) -> Options:
         "--systems", default="", metavar="NAME,NAME", help=f"of {', '.join(DEFAULT)}; and others"
     )
     parser.add_argument("--placements", default="", metavar="NAME,NAME", help="pinned, all-cores")
-    parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each case (5; quick: 3)")
-    parser.add_argument(
-        "--seconds", type=float, metavar="S", help="length of a rate's measurement (1; quick: 0.4)"
-    )
-    parser.add_argument(
-        "--any-weather", action="store_true", help="do not measure again what a slow machine may have spoilt"
-    )
+    parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each case (15; quick: 9)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="length of a rate's measurement (0.2)")
     parser.add_argument("--output", type=Path, default=ROOT / ".make" / "bench", metavar="FOLDER")
     parser.add_argument(
         "--against", type=Path, metavar="CHECKOUT", help="another build of ours, as system `before`"
@@ -110,9 +70,8 @@ def parse(words: list[str] | None = None) -> Options:
         systems=systems,
         placements=chosen[:1] if given.quick and not given.placements else chosen,
         only=tuple(given.only),
-        rounds=given.rounds or (3 if given.quick else 5),
-        seconds=given.seconds or (0.4 if given.quick else 1.0),
+        rounds=given.rounds or (9 if given.quick else 15),
+        seconds=given.seconds or 0.2,
         quick=given.quick,
-        any_weather=given.any_weather,
         output=given.output,
     )

@@ -6,8 +6,8 @@ import json
 import subprocess
 from typing import Any
 
-from bench.case import MeasureError
 from bench.options import ROOT, Options
+from bench.sample import MeasureError
 
 PROGRAM = ROOT / "target" / "release" / "pbcost"
 

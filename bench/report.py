@@ -21,23 +21,17 @@ HEAD = """\
 
 By `{command}` on {date}, on {machine}.
 
-Medians of {rounds} rounds; every case was measured once in each, in an order that rotates, with a network,
-nodes and a balancer of its own. In brackets: the ratio to the case called `{baseline}` (the median of the
-rounds' own ratios). ±: half of what lies between the least and the greatest, as a part of the median. What
-failed in any round shows why, and has no numbers. {weather}
+Medians of {rounds} rounds (fewer where a workload takes long); every case was measured once in each, in an
+order that rotates. Each system has a network of its own. In brackets: the ratio to the case called
+`{baseline}`, the median of the rounds' own ratios. ±: half of what the middle half of the rounds spans, as a
+part of the median. What failed in any round shows why, and has no numbers.
 """
-WEATHER = """\
-The machine was slower than usual at {bad}
-of {all} measurements, which do not count; where a case has no others they are shown with a ~."""
 
 
 def report(tables: Sequence[Table], options: Options, command: str) -> str:
     """The whole page."""
     machine = f"Linux {platform.release().split('-')[0]} with {os.cpu_count()} cores"
-    outcomes = [outcome for table in tables for row in table.rows for outcome in row.outcomes]
-    bad = sum(outcome.bad_weather for outcome in outcomes)
     head = HEAD.format(
-        weather="" if options.any_weather else WEATHER.format(bad=bad, all=len(outcomes)),
         command=command,
         date=datetime.now(UTC).date(),
         machine=machine,
@@ -81,7 +75,7 @@ def cell(metric: Metric, row: Row, baseline: Row | None) -> str:
     if found is None:
         return "-"
     ratio = f" ({found.ratio:.2f})" if metric.compared and found.ratio is not None else ""
-    return f"{found.median:,.{metric.digits}f}{ratio} ±{found.spread:.0%}{' ~' * found.doubtful}"
+    return f"{found.median:,.{metric.digits}f}{ratio} ±{found.spread:.0%}"
 
 
 def _configurations(options: Options) -> str:

@@ -1,16 +1,16 @@
-"""Measures every case once a round. The order rotates from round to round, so that no case is always first or
-always after the same other.
+"""Measures every case of a workload once a round, one right after the other. The order rotates from round to
+round, so that no case is always first or always after the same other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bench.case import Case, MeasureError, Sample, Workload
+from bench.case import Case, Workload
 from bench.options import Options
-from bench.weather import TRIES, Weather
+from bench.sample import MeasureError, Sample
 
 Each = TypeVar("Each")
 
@@ -22,8 +22,6 @@ class Outcome:
     round: int
     sample: Sample = field(default_factory=dict)
     failure: str = ""
-    bad_weather: bool = False
-    """Whether the machine was slow each time it was tried."""
 
 
 @dataclass
@@ -54,33 +52,23 @@ def rotated(items: Sequence[Each], by: int) -> list[Each]:
 
 
 def measured(
-    tables: Sequence[Table], rounds: int, say: Callable[[str], None], weather: Weather | None = None
+    tables: Sequence[Table], rounds: int, say: Callable[[str], None], after_each: Callable[[], None]
 ) -> None:
-    """Fills the tables, looking at the weather if there is any."""
-    for number in range(rounds):
-        for table in rotated(tables, number):
+    """Fills the tables, one after the other."""
+    for table in tables:
+        for number in range(min(rounds, table.workload.rounds)):
             for row in rotated(table.rows, number):
-                outcome = _in_good_weather(row.case, number, weather)
+                outcome = _outcome(row.case, number)
                 row.outcomes.append(outcome)
                 say(_line(table, row, outcome))
+        after_each()
 
 
 def _line(table: Table, row: Row, outcome: Outcome) -> str:
     values = "  ".join(f"{name} {value:.6g}" for name, value in outcome.sample.items())
     said = f"FAILED: {outcome.failure}" if outcome.failure else values
     place = f"round {outcome.round + 1}  {table.workload.name:18} {row.case.group:9} {row.case.name:14}"
-    return f"{place} {said}{'  (bad weather)' * outcome.bad_weather}"
-
-
-def _in_good_weather(case: Case, number: int, weather: Weather | None) -> Outcome:
-    if weather is None:
-        return _outcome(case, number)
-    for _ in range(TRIES):
-        before = weather.wait()
-        outcome = _outcome(case, number)
-        if not weather.is_bad(before, weather.look()):
-            return outcome
-    return replace(outcome, bad_weather=True)
+    return f"{place} {said}"
 
 
 def _outcome(case: Case, number: int) -> Outcome:

@@ -1,7 +1,5 @@
-"""Where one measurement happens: a network of its own with its nodes, a system before them, and clients.
-
-Everything is made for one measurement and gone after it: no connection in TIME_WAIT, no table filled and no
-memory grown by one system is met by the next.
+"""Where measurements happen: a network of its own with its nodes, a system before them, and clients. No
+connection in TIME_WAIT and no full table of one system is met by another.
 """
 
 from __future__ import annotations
@@ -12,8 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.case import MeasureError
-from bench.options import Placement
+from bench.placement import Placement
+from bench.sample import MeasureError
 from bench.systems.system import Setting, System
 from bench.usage import cpu_seconds
 from conformance.system import Running
@@ -26,6 +24,8 @@ HOST = "127.0.0.1"
 LISTENERS, NODES = 10_000, 20_000
 """The first ports of ours; those that the kernel chooses for clients are others."""
 CLIENT_PORTS = "24000 65535"
+CONNECT_MS = 0.1
+"""That the warm-up is longer for each client, so that all have connected by its end."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class Size:
 
     nodes: int = 3
     listeners: int = 1
+
+
+USUAL = Size()
 
 
 class Started(Running):
@@ -98,7 +101,7 @@ class Stage:
             "ports": len(self.setting.listen),
             "parallel": parallel,
             "depth": depth,
-            "warm_up_ms": round(seconds * 1000 / 3),
+            "warm_up_ms": round(seconds * 1000 / 3 + parallel * CONNECT_MS),
             "duration_ms": round(seconds * 1000),
         }
         with ExitStack() as stack:
@@ -179,7 +182,7 @@ def stage(
     system: System,
     placement: Placement,
     shape: Shape,
-    size: Size = Size(),
+    size: Size = USUAL,
     *,
     standing: bool = False,
     kind: type[Started] = Started,

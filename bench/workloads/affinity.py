@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from bench.case import Case, Metric, Sample, Workload
+from bench.case import Case, Metric, Workload
 from bench.options import Options
 from bench.pbcost import ask
+from bench.sample import Sample
 from peers.process import workplace
 
 CLIENTS = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -15,6 +16,7 @@ CLIENTS = (10_000, 100_000, 1_000_000, 10_000_000)
 
 class Affinity(Workload):
     name = "affinity"
+    rounds = 1
     about = (
         "By `pbcost affinity`: a table in a file, as the engine keeps it, filled to its capacity. Look-ups "
         "are of random clients, each waiting for the one before. Two slots of 16 bytes for each client make "

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.case import Case, Metric, Sample, Workload, across
-from bench.options import Options, Placement
-from bench.stage import Shape, stage
+from bench.case import Case, Metric, Workload, across
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import Sample
+from bench.stage import Shape
 from bench.systems.system import System
 
 BLOCK = 4 << 20
@@ -30,10 +32,10 @@ class Bulk(Workload):
     def cases(self, options: Options) -> Iterable[Case]:
         return across(options, self.measure)
 
-    def measure(self, system: System, placement: Placement, seconds: float) -> Sample:
+    def measure(self, options: Options, system: System, placement: Placement) -> Sample:
         """Once."""
-        with stage(system, placement, WAYS[self.way]) as up:
-            rate = up.rate(parallel=self.streams, seconds=seconds, depth=2)
+        with options.standing.stage(system, placement, WAYS[self.way]) as up:
+            rate = up.rate(parallel=self.streams, seconds=options.seconds, depth=2)
         sample = {"gigabytes_per_second": rate.bytes_per_second / 1e9}
         return sample | ({"cpu_per_gigabyte": rate.cpu_per_gigabyte} if rate.cpu else {})
 

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from bench.case import Case, MeasureError, Metric, Sample, Workload
-from bench.options import Options, Placement
+from bench.case import Case, Metric, Workload
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import MeasureError, Sample
 from bench.stage import Shape, Stage, stage
 from bench.systems.protobalance import ProtoBalance
 from bench.systems.system import Setting
@@ -59,6 +61,7 @@ class Operator:
 
 class Changes(Workload):
     name = "changes"
+    rounds = 3
     about = (
         "One node's weight each, over the admin socket, with the state folder on disk: first alone, then "
         "while clients connect one after another, whose times are in the last columns. A change is a whole "

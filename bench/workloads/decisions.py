@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from bench.case import Case, Metric, Sample, Workload
+from bench.case import Case, Metric, Workload
 from bench.options import Options
 from bench.pbcost import ask
+from bench.sample import Sample
 
 POLICIES = (
     "round-robin",
@@ -25,6 +26,7 @@ NODES = (3, 30, 300, 3000)
 
 class Decisions(Workload):
     name = "decisions"
+    rounds = 1
     about = (
         "By `pbcost decisions`: nodes of weights 1 to 16, four sessions open at each on the average, "
         "ratings published ten times a second. *Pick*: the policy's choice alone. *Session*: all that is "

@@ -6,9 +6,11 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from functools import partial
 
-from bench.case import Case, MeasureError, Metric, Sample, Workload
-from bench.options import Options, Placement
-from bench.stage import Shape, Size, stage
+from bench.case import Case, Metric, Workload
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import MeasureError, Sample
+from bench.stage import Shape, Size
 from bench.systems.system import System
 
 PARALLEL = 100
@@ -17,6 +19,7 @@ PARALLEL = 100
 class Growth(Workload):
     """A line for each system, pinned."""
 
+    rounds = 5
     counts: tuple[int, ...]
 
     def cases(self, options: Options) -> Iterable[Case]:
@@ -30,10 +33,10 @@ class Growth(Workload):
 
     def measure(self, system: System, count: int, options: Options) -> Sample:
         """Once."""
-        return self.measured(system, options.placements[0], count, options.seconds)
+        return self.measured(options, system, options.placements[0], count)
 
     @abstractmethod
-    def measured(self, system: System, placement: Placement, count: int, seconds: float) -> Sample:
+    def measured(self, options: Options, system: System, placement: Placement, count: int) -> Sample:
         """With so many of what grows."""
 
 
@@ -48,9 +51,9 @@ class Sessions(Growth):
         Metric("p99_us", "p99 µs"),
     )
 
-    def measured(self, system: System, placement: Placement, count: int, seconds: float) -> Sample:
-        with stage(system, placement, Shape()) as up:
-            rate = up.rate(parallel=count, seconds=seconds)
+    def measured(self, options: Options, system: System, placement: Placement, count: int) -> Sample:
+        with options.standing.stage(system, placement, Shape()) as up:
+            rate = up.rate(parallel=count, seconds=options.seconds)
         sample = {"per_second": rate.exchanges_per_second, "p99_us": rate.p99_us}
         return sample | ({"cpu_us": rate.cpu_us_per_exchange} if rate.cpu else {})
 
@@ -58,9 +61,9 @@ class Sessions(Growth):
 class _Connections(Growth):
     metrics = (Metric("per_second", "connections/s"), Metric("cpu_us", "balancer CPU µs each", 1))
 
-    def _connections(self, system: System, placement: Placement, size: Size, seconds: float) -> Sample:
-        with stage(system, placement, Shape(each=1), size) as up:
-            rate = up.rate(parallel=PARALLEL, seconds=seconds)
+    def _connections(self, options: Options, system: System, placement: Placement, size: Size) -> Sample:
+        with options.standing.stage(system, placement, Shape(each=1), size) as up:
+            rate = up.rate(parallel=PARALLEL, seconds=options.seconds)
         cpu = {"cpu_us": rate.cpu_us_per_exchange} if rate.cpu else {}
         return {"per_second": rate.exchanges_per_second} | cpu
 
@@ -71,8 +74,8 @@ class Nodes(_Connections):
     x_title = "nodes"
     counts = (3, 30, 300, 3000)
 
-    def measured(self, system: System, placement: Placement, count: int, seconds: float) -> Sample:
-        return self._connections(system, placement, Size(nodes=count), seconds)
+    def measured(self, options: Options, system: System, placement: Placement, count: int) -> Sample:
+        return self._connections(options, system, placement, Size(nodes=count))
 
 
 class Listeners(_Connections):
@@ -81,10 +84,10 @@ class Listeners(_Connections):
     x_title = "ports"
     counts = (1, 10, 100, 1000)
 
-    def measured(self, system: System, placement: Placement, count: int, seconds: float) -> Sample:
+    def measured(self, options: Options, system: System, placement: Placement, count: int) -> Sample:
         if count > 1 and system.name == "pen":
             raise MeasureError("listens on one port only")
-        return self._connections(system, placement, Size(listeners=count), seconds)
+        return self._connections(options, system, placement, Size(listeners=count))
 
 
 WORKLOADS = [Sessions(), Nodes(), Listeners()]

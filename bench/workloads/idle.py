@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.case import Case, MeasureError, Metric, Sample, Workload, across
-from bench.options import Options, Placement
+from bench.case import Case, Metric, Workload, across
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import MeasureError, Sample
 from bench.stage import Shape, Stage, stage
 from bench.systems.system import System
 from bench.usage import memory
@@ -19,6 +21,7 @@ MESSAGE = 64 * 1024
 
 class Idle(Workload):
     name = "idle"
+    rounds = 3
     about = (
         f"{SESSIONS:,} sessions that stand. Bytes for each: private memory of the balancer's processes, and "
         "the kernel's slab and socket buffers, those of client and node included (compare `direct`). New: "
@@ -36,7 +39,7 @@ class Idle(Workload):
     def cases(self, options: Options) -> Iterable[Case]:
         return across(options, self.measure)
 
-    def measure(self, system: System, placement: Placement, _seconds: float) -> Sample:
+    def measure(self, _options: Options, system: System, placement: Placement) -> Sample:
         """Once."""
         with stage(system, placement, Shape(MESSAGE, MESSAGE), standing=True) as up:
             return _measured(up)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from bench.case import Case, Metric, Sample, Workload
-from bench.options import Options, Placement
-from bench.stage import Shape, Size, stage
+from bench.case import Case, Metric, Workload
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import Sample
+from bench.stage import Shape, Size
 from bench.systems.protobalance import ProtoBalance
 from bench.systems.system import Setting
 
@@ -67,13 +69,13 @@ class LoadRating(Workload):
                 Rated("asked once an hour", "1h"),
                 Rated("asked ten times a second", "100ms"),
             ):
-                measure = partial(self.measure, system, placement, options.seconds)
+                measure = partial(self.measure, options, system, placement)
                 yield Case(system.name, measure, placement.name)
 
-    def measure(self, system: ProtoBalance, placement: Placement, seconds: float) -> Sample:
+    def measure(self, options: Options, system: ProtoBalance, placement: Placement) -> Sample:
         """Once."""
-        with stage(system, placement, Shape(each=1), Size(nodes=NODES)) as up:
-            rate = up.rate(parallel=100, seconds=seconds)
+        with options.standing.stage(system, placement, Shape(each=1), Size(nodes=NODES)) as up:
+            rate = up.rate(parallel=100, seconds=options.seconds)
         return {
             "per_second": rate.exchanges_per_second,
             "cpu_us": rate.cpu_us_per_exchange,

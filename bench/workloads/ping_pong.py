@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.case import Case, Metric, Sample, Workload, across
-from bench.options import Options, Placement
-from bench.stage import Shape, stage
+from bench.case import Case, Metric, Workload, across
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import Sample
+from bench.stage import Shape
 from bench.systems.system import System
 
 SIZE = 1024
@@ -32,10 +34,10 @@ class PingPong(Workload):
     def cases(self, options: Options) -> Iterable[Case]:
         return across(options, self.measure)
 
-    def measure(self, system: System, placement: Placement, seconds: float) -> Sample:
+    def measure(self, options: Options, system: System, placement: Placement) -> Sample:
         """Once."""
-        with stage(system, placement, Shape(SIZE, SIZE)) as up:
-            rate = up.rate(parallel=self.parallel, seconds=seconds)
+        with options.standing.stage(system, placement, Shape(SIZE, SIZE)) as up:
+            rate = up.rate(parallel=self.parallel, seconds=options.seconds)
         sample = {"per_second": rate.exchanges_per_second, "p50_us": rate.p50_us, "p99_us": rate.p99_us}
         return sample | {"p999_us": rate.p999_us} | ({"cpu_us": rate.cpu_us_per_exchange} if rate.cpu else {})
 

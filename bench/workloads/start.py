@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterable
 from functools import partial
 
-from bench.case import Case, Metric, Sample, Workload
-from bench.options import Options, Placement
+from bench.case import Case, Metric, Workload
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import Sample
 from bench.stage import Shape, Started, stage
 from bench.systems import named
 from bench.systems.direct import Direct
@@ -54,6 +56,7 @@ class _Watched(Started):
 
 class Start(Workload):
     name = "start"
+    rounds = 9
     about = (
         "Milliseconds from the start of the program until a client's connection stands, and until it has the "
         "first byte of an answer; then, a second later, the memory of its processes (PSS), and again after "
@@ -70,7 +73,7 @@ class Start(Workload):
     def cases(self, options: Options) -> Iterable[Case]:
         for system in (*options.systems, named("alone")):
             if not isinstance(system, Direct):
-                yield Case(system.name, partial(self.measure, system, options.placements[0]))
+                yield Case(system.name, partial(self.measure, system, options.placements[-1]))
 
     def measure(self, system: System, placement: Placement) -> Sample:
         """Once."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.case import Case, MeasureError, Metric, Sample, Workload, across
-from bench.options import Options, Placement
+from bench.case import Case, Metric, Workload, across
+from bench.options import Options
+from bench.placement import Placement
+from bench.sample import MeasureError, Sample
 from bench.stage import Shape, stage
 from bench.systems.system import System
 from peers.process import text_of
@@ -15,6 +17,7 @@ CLIENTS = 9_500
 
 class Storm(Workload):
     name = "storm"
+    rounds = 5
     about = (
         f"{CLIENTS:,} clients connect at once, send 100 bytes and wait for 100; none leaves. Times from the "
         "connect to the answer; a second and more is a connection that the kernel had no room for and that "
@@ -29,7 +32,7 @@ class Storm(Workload):
     def cases(self, options: Options) -> Iterable[Case]:
         return across(options, self.measure)
 
-    def measure(self, system: System, placement: Placement, _seconds: float) -> Sample:
+    def measure(self, _options: Options, system: System, placement: Placement) -> Sample:
         """Once."""
         with stage(system, placement, Shape(), standing=True) as up:
             pids, target = up.processes(), text_of(up.setting.listen[0])

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 
-from bench.case import Case, MeasureError, Metric, Sample, Workload
-from bench.options import Options, Placement
-from bench.stage import Shape, stage
+from bench.case import Case, Metric, Workload
+from bench.options import Options
+from bench.sample import MeasureError, Sample
+from bench.stage import Shape
 from bench.systems.direct import Direct
 from bench.systems.system import System
 from bench.traced import traced
@@ -29,9 +30,13 @@ COLUMNS = {
     "futex": {"futex"},
 }
 
+SECONDS = 1.0
+"""Ticks of 10 ms are to tell user code from the kernel's."""
+
 
 class SystemCalls(Workload):
     name = "system-calls"
+    rounds = 1
     about = (
         "System calls for each new connection of `connections-1` and `-100`, of the balancer's processes, by "
         "strace; and the part of its processor time that is its own code and not the kernel's, untraced."
@@ -46,18 +51,18 @@ class SystemCalls(Workload):
         for parallel in (1, 100):
             for system in options.systems:
                 if not isinstance(system, Direct):
-                    measure = partial(self.measure, system, options.placements[0], options.seconds, parallel)
+                    measure = partial(self.measure, options, system, parallel)
                     yield Case(system.name, measure, f"{parallel} in parallel")
 
-    def measure(self, system: System, placement: Placement, seconds: float, parallel: int) -> Sample:
+    def measure(self, options: Options, system: System, parallel: int) -> Sample:
         """Once."""
-        with stage(system, placement, Shape(each=1)) as up:
+        with options.standing.stage(system, options.placements[0], Shape(each=1)) as up:
             pids = up.processes()
             before = ticks(pids)
-            up.rate(parallel=parallel, seconds=seconds)
+            up.rate(parallel=parallel, seconds=SECONDS)
             user, whole = (after - then for after, then in zip(ticks(pids), before, strict=True))
             with traced(pids, up.setting.folder) as counts:
-                sessions = up.rate(parallel=parallel, seconds=seconds).total_exchanges
+                sessions = up.rate(parallel=parallel, seconds=SECONDS).total_exchanges
         if not counts:
             raise MeasureError("strace counted nothing")
         return in_columns(counts, sessions) | {"user": user / whole}

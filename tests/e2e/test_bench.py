@@ -23,7 +23,6 @@ def test_a_run_measures_us_and_the_kernel_alone(tmp_path: Path) -> None:
         "1",
         "--seconds",
         "0.3",
-        "--any-weather",
         "--output",
         str(tmp_path),
     ]

@@ -1,19 +1,18 @@
-"""Every case once a round, in turn; whatever fails is a failure, whatever the weather a number."""
+"""Every case once a round, in turn; whatever fails is a failure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 import pytest
 
-from bench.case import Case, MeasureError, Metric, Sample, Workload, workloads
+from bench.case import Case, Metric, Workload, workloads
 from bench.medians import failures, number
 from bench.options import Options, parse
 from bench.report import report
 from bench.rounds import Outcome, Row, Table, measured, rotated
-from bench.weather import Weather
+from bench.sample import MeasureError, Sample
 
 
 class Scripted(Workload):
@@ -39,9 +38,9 @@ class Scripted(Workload):
         return {"speed": value}
 
 
-def table_of(values: dict[str, list[float | Exception]], rounds: int, weather: Any = None) -> Table:
+def table_of(values: dict[str, list[float | Exception]], rounds: int) -> Table:
     table = Table.of(Scripted(values), parse([]))
-    measured([table], rounds, lambda _: None, weather)
+    measured([table], rounds, lambda _: None, lambda: None)
     return table
 
 
@@ -63,7 +62,7 @@ def test_ratios_are_taken_within_rounds() -> None:
     found = number(table.rows[1], "speed", table.rows[0])
     assert found is not None
     assert (found.median, found.ratio) == (150.0, 2.0)
-    assert found.spread == pytest.approx((200 - 20) / 2 / 150)
+    assert found.spread == pytest.approx((175 - 85) / 2 / 150)
 
 
 def test_a_case_that_failed_once_shows_why_and_has_no_number() -> None:
@@ -83,53 +82,6 @@ def test_a_missing_baseline_leaves_ratios_out() -> None:
         assert found is not None
         assert (found.median, found.ratio) == (2.0, None)
     assert number(row, "other", None) is None
-
-
-class Forecast(Weather):
-    """What is seen is known before."""
-
-    def __init__(self, looks: list[float]) -> None:
-        self.coming = looks
-        self.seen = []
-
-    def look(self) -> float:
-        self.seen.append(self.coming.pop(0))
-        return self.seen[-1]
-
-
-def test_what_bad_weather_touched_is_measured_again() -> None:
-    table = table_of({"a": [1.0, 2.0]}, 1, Forecast([100, 40, 100, 90]))
-    assert table.rows[0].outcomes == [Outcome(0, {"speed": 2.0})]
-
-
-def test_weather_that_stays_bad_is_said() -> None:
-    table = table_of({"a": [1.0] * 2}, 1, Forecast([100, *[40.0] * 20]))
-    assert table.rows[0].outcomes == [Outcome(0, {"speed": 1.0}, bad_weather=True)]
-    assert order_of(table) == "aa"
-    assert "| a | 1.0 (1.00) ±0% ~ |" in report([table], parse(["--rounds", "1"]), "bench/run.py")
-
-
-def test_a_measurement_waits_for_better_weather() -> None:
-    weather = Forecast([100, 100, 40, 40, 100, 100])
-    table = table_of({"a": [1.0], "b": [2.0]}, 1, weather)
-    assert order_of(table) == "ab"
-    assert weather.coming == []
-
-
-def test_no_ratio_is_taken_between_good_weather_and_bad() -> None:
-    good, bad = (
-        Row(Case("x", dict), [Outcome(0, {"speed": 2.0}, bad_weather=each)]) for each in (False, True)
-    )
-    found = [number(row, "speed", base) for row, base in ((good, bad), (bad, good), (bad, bad))]
-    assert [each and each.ratio for each in found] == [None, None, 1.0]
-
-
-def test_bad_weather_does_not_count_where_there_was_better() -> None:
-    outcomes = [Outcome(0, {"speed": 1.0}, bad_weather=True), Outcome(1, {"speed": 3.0})]
-    base = Row(Case("a", dict), [Outcome(0, {"speed": 2.0}), Outcome(1, {"speed": 9.0}, bad_weather=True)])
-    found = number(Row(Case("b", dict), outcomes), "speed", base)
-    assert found is not None
-    assert (found.median, found.ratio, found.doubtful) == (3.0, 1.5, False)
 
 
 def test_every_workload_has_a_name_of_its_own_and_is_found_by_its_beginning() -> None:
