@@ -143,8 +143,8 @@ def test_a_successor_that_dies_leaves_the_balancer_before_it_as_it_was(
 ) -> None:
     """It imports, it has its file, and then it dies where no rehearsal looks."""
     sabotage = (
-        "import os, protobalance.control.process as process\n"
-        "process.ready_line = lambda *_: os.kill(os.getpid(), 9)"
+        "import os, protobalance.control.readiness as readiness\n"
+        "readiness.ready_line = lambda *_: os.kill(os.getpid(), 9)"
     )
     with (
         released(wish({"n": server.getsockname()}), tmp_path) as (command, release),

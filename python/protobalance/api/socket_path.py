@@ -11,6 +11,7 @@ from protobalance.control.refusal import Refused
 
 VARIABLE = "PROTOBALANCE_SOCKET"
 NAME = "admin.sock"
+OFF = "off"  # instead of a path: no admin interface; a file of that name is "./off"
 
 
 def chosen_socket(
@@ -19,14 +20,30 @@ def chosen_socket(
     *,
     environment: Mapping[str, str] = os.environ,
     user: int | None = None,
-) -> Path:
+) -> Path | None:
     """The first that is there: `given` on the command line, $PROTOBALANCE_SOCKET, `configured` in the file,
-    this user's default. Raises `Refused` if somebody else made the default's directory.
+    this user's default; None if it says that there is none. Raises `Refused` if somebody else made the
+    default's directory.
     """
     named = given or environment.get(VARIABLE) or configured
+    if str(named) == OFF:
+        return None
     if named:
         return Path(named).absolute()
     return _default(environment, os.geteuid() if user is None else user)
+
+
+def asked_socket(given: Path | None) -> Path:
+    """The same for whoever wants an answer. Raises `Refused` if there is nobody to ask."""
+    path = chosen_socket(given)
+    if path is None:
+        raise Refused(
+            "invalid",
+            "a balancer without an admin interface cannot be asked",
+            f"--socket or ${VARIABLE}",
+            'name the socket of one that has one; SIGHUP applies the file of one started with "off"',
+        )
+    return path
 
 
 def _default(environment: Mapping[str, str], user: int) -> Path:

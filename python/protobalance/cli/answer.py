@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from protobalance.api.operation import Input, Operation, Output
-from protobalance.api.socket_path import chosen_socket
+from protobalance.api.socket_path import asked_socket
 from protobalance.cli.client import Client
 from protobalance.cli.screen import terminal
 from protobalance.cli.screen.ink import Ink
@@ -28,7 +28,7 @@ def show(
 ) -> int:
     """Asks the balancer that `arguments` name and prints its answer; the exit code."""
     try:
-        raw = Client(chosen_socket(arguments.socket)).ask_raw(operation, value)
+        raw = Client(asked_socket(arguments.socket)).ask_raw(operation, value)
     except KeyboardInterrupt:
         if operation.mutating and not arguments.json:
             print(INTERRUPTED, file=sys.stderr)

@@ -95,6 +95,7 @@ class Client:
             f"no balancer is running at {self.path}: {what}",
             "start one with: protobalance run FILE",
             "or name its socket (its ready line tells it): --socket PATH, or PROTOBALANCE_SOCKET=PATH",
+            'one with admin.socket = "off" has none: it listens to signals alone',
         ) from None
 
 

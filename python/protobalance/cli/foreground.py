@@ -77,12 +77,12 @@ def _refused(error: ConfigError) -> CommandFailed:
     return CommandFailed("the configuration is refused:", *problem_lines(problems))
 
 
-def _free_socket(given: Path | None, configured: str | None, backing: Backing) -> Path:
+def _free_socket(given: Path | None, configured: str | None, backing: Backing) -> Path | None:
     """Asked before anything is bound: two balancers may share a port (`SO_REUSEPORT`), and a second one that
     gave up later would take connections with it.
     """
     path = chosen_socket(given, configured)
-    if kept_name(path) not in backing.held:
+    if path is not None and kept_name(path) not in backing.held:
         refuse_if_taken(path)
     return path
 

@@ -15,6 +15,15 @@ def add_socket(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_own_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        help='the admin socket, or "off" (default: $PROTOBALANCE_SOCKET, the file, this user\'s own)',
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
 

@@ -192,6 +192,12 @@ class LogTarget(Text):
         raise self.refusal(raw, nearest(target, ("stderr", "off")) or f"./{target}")
 
 
+class SocketPath(Text):
+    def __init__(self) -> None:
+        super().__init__("a Unix socket's path", longest=107)  # sockaddr_un.sun_path (unix(7))
+        self.words += ', or "off"'
+
+
 class Name(Kind):
     """The name of a listener, cluster or node, as a value."""
 

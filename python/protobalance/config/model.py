@@ -19,7 +19,7 @@ from protobalance.config.cluster import (
     PolicyName,
 )
 from protobalance.config.ftp import Ftp
-from protobalance.config.kinds import Boolean, Choice, Duration, Integer, LogTarget, Name, Text
+from protobalance.config.kinds import Boolean, Choice, Duration, Integer, LogTarget, Name, SocketPath, Text
 from protobalance.config.schema import Array, Key, Named, Pairs, Table
 from protobalance.config.tls import ListenerTls
 
@@ -123,8 +123,10 @@ class AdminConfig(msgspec.Struct, frozen=True):
     socket: Annotated[
         str | None,
         Key(
-            Text("a Unix socket's path", longest=107),
-            "The Unix socket on which the commands reach it, for its owner alone (mode 0600).",
+            SocketPath(),
+            "The Unix socket on which the commands reach it, for its owner alone (mode 0600). `off`: there "
+            "is no admin interface, and nothing of one is loaded: less memory, signals instead of commands, "
+            "a restart instead of an upgrade.",
             "each user has a place of their own, which `run` announces",
         ),
     ] = None

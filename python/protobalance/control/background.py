@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
-import msgspec
-
-from protobalance.config import plan_tls
-from protobalance.config.model import Check, Cluster, Config, LoadRating
+from protobalance.config.model import Check, Cluster, LoadRating
 from protobalance.config.plan import hostnames
 from protobalance.control import source_ports
 from protobalance.control.certificates import Signature, signature
+from protobalance.control.chores import Certificates, Checks, Chore, Names, Rate, chores
 from protobalance.control.health import HEADERS, check
 from protobalance.control.load_ratings import NodeStats, Rater
 from protobalance.control.rating_agent import AgentRater
@@ -29,47 +27,6 @@ from protobalance.control.supervisor import Supervisor
 Sleep = Callable[[float], Awaitable[None]]
 
 LOOK_AT_FILES_EVERY = 5.0  # seconds: a renewed certificate is in use ten seconds later
-
-
-class Names(msgspec.Struct, frozen=True):
-    """A cluster's names are to be resolved again and again."""
-
-    cluster: str
-    interval: float
-
-
-class Rate(msgspec.Struct, frozen=True):
-    """A cluster's nodes are to be rated."""
-
-    cluster: str
-    settings: LoadRating
-
-
-class Checks(msgspec.Struct, frozen=True):
-    """A cluster's nodes are to be checked."""
-
-    cluster: str
-    settings: Check
-
-
-class Certificates(msgspec.Struct, frozen=True):
-    """The files of certificates are to be looked at, wherever they are used."""
-
-
-Chore = Names | Rate | Checks | Certificates
-
-
-def chores(config: Config) -> Iterator[Chore]:
-    """What `config` wants to go on by itself."""
-    if any(True for _ in (*plan_tls.certificates(config), *plan_tls.authorities(config))):
-        yield Certificates()
-    for cluster in config.clusters.values():
-        if hostnames(cluster):
-            yield Names(cluster.name, cluster.resolve_interval)
-        if cluster.load_rating is not None and cluster.load_rating.expression is None:
-            yield Rate(cluster.name, cluster.load_rating)
-        if cluster.check is not None:
-            yield Checks(cluster.name, cluster.check)
 
 
 class Background:

@@ -48,7 +48,9 @@ class _Report(msgspec.Struct, frozen=True):
     missing: list[str]
 
 
-def confine(config: Config, file: Path | None, admin_path: Path, log: OperatorLog) -> Confinement | None:
+def confine(
+    config: Config, file: Path | None, admin_path: Path | None, log: OperatorLog
+) -> Confinement | None:
     """Give up what `config` does not need; `None` if it asks for nothing. Raises `Refused`."""
     engine = config.engine
     identity = _identity(engine.user, engine.group)
@@ -168,9 +170,9 @@ def _certificates(config: Config) -> set[str]:
     return {str(folder) for file in files for folder in (file.absolute().parent, file.resolve().parent)}
 
 
-def _writable(config: Config, admin_path: Path) -> set[str]:
+def _writable(config: Config, admin_path: Path | None) -> set[str]:
     """Where we keep state, log and answer."""
-    paths = {str(admin_path.parent), "/dev/null"}
+    paths = {"/dev/null"} if admin_path is None else {"/dev/null", str(admin_path.parent)}
     if config.engine.state_dir is not None:
         paths.add(config.engine.state_dir)
     log = log_file(config)

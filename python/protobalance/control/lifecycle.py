@@ -16,18 +16,20 @@ from msgspec.structs import replace
 from protobalance import config as configuration
 from protobalance.config import Config
 from protobalance.control.bequest import Bequest
+from protobalance.control.chores import chores
 from protobalance.control.running import Running, Surroundings
 from protobalance.control.systemd import take_listen_fds
 from protobalance.keeper import ALONE, Backing
 
 if TYPE_CHECKING:
     from protobalance.control.process import Admin
+    from protobalance.control.supervisor import Supervisor
 
 
 def serve(
     origin: Path | Config,
     *,
-    socket_path: Path | Callable[[Config], Path],
+    socket_path: Path | Callable[[Config], Path | None] | None,
     announce: Callable[[str], None],
     load_admin: Callable[[], Admin],
     surroundings: Surroundings | None = None,
@@ -35,8 +37,8 @@ def serve(
 ) -> None:
     """Run until a signal ends it. Raises `ConfigError` or `Refused` if it cannot start.
 
-    `socket_path` may depend on the configuration; `announce` gets the ready line; `load_admin`
-    imports the admin interface, once traffic flows.
+    `socket_path` may depend on the configuration, and None is no admin interface; `announce` gets the ready
+    line; `load_admin` imports the admin interface, once traffic flows.
     """
     path = origin if isinstance(origin, Path) else None
     if path is not None:
@@ -59,8 +61,30 @@ def serve(
         around = replace(around, confinement=around.confine(start, path, admin_path, around.log))
     running = Running(around, config, source, left.overrides if left else None)
     try:
-        from protobalance.control import process  # noqa: PLC0415 - the law of this file
+        from protobalance.control.supervisor import Supervisor  # noqa: PLC0415 - the law of this file
     except BaseException:
         running.stop()
         raise
-    process.attend(running, path, admin_path, announce, load_admin)
+    supervisor = Supervisor(around)
+    supervisor.adopt(running, path)
+    try:
+        _attend(supervisor, admin_path, announce, load_admin)
+    finally:
+        supervisor.stop()
+
+
+def _attend(
+    supervisor: Supervisor,
+    admin_path: Path | None,
+    announce: Callable[[str], None],
+    load_admin: Callable[[], Admin],
+) -> None:
+    if admin_path is None and not any(chores(supervisor.running.in_force.config)):
+        from protobalance.control import quiet  # noqa: PLC0415 - the law of this file
+
+        if quiet.attend(supervisor, announce):
+            return
+        announce = supervisor.running.surroundings.log.info
+    from protobalance.control import process  # noqa: PLC0415 - the same
+
+    process.attend(supervisor, admin_path, announce, load_admin)

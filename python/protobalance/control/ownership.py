@@ -23,7 +23,7 @@ ON_THE_WAY = os.O_PATH | os.O_DIRECTORY  # which need not be readable
 MOST_LINKS = 40  # as the kernel has it, path_resolution(7)
 
 
-def hand_over(config: Config, admin_path: Path, uid: int, gid: int) -> None:
+def hand_over(config: Config, admin_path: Path | None, uid: int, gid: int) -> None:
     """State folder, admin socket's folder and session log."""
     if config.engine.state_dir is not None:
         folder = Path(config.engine.state_dir)
@@ -32,9 +32,10 @@ def hand_over(config: Config, admin_path: Path, uid: int, gid: int) -> None:
             for name in os.listdir(found):  # noqa: PTH208 - a descriptor, not a path
                 with suppress(OSError), _entry(found, name) as entry:
                     _give(entry, uid, gid)
-    with suppress(OSError), _found(admin_path.parent) as found:
-        if set(os.listdir(found)) <= {admin_path.name}:  # noqa: PTH208 - the same
-            _give(found, uid, gid)
+    if admin_path is not None:
+        with suppress(OSError), _found(admin_path.parent) as found:
+            if set(os.listdir(found)) <= {admin_path.name}:  # noqa: PTH208 - the same
+                _give(found, uid, gid)
     log = log_file(config)
     if log is not None and DEVICES not in log.parents:
         make = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -52,11 +53,12 @@ def log_file(config: Config) -> Path | None:
     return None if target in {"stderr", "off"} else Path(target).absolute()
 
 
-def make_folders(config: Config, admin_path: Path) -> None:
+def make_folders(config: Config, admin_path: Path | None) -> None:
     """Those that we would make later, when it is no longer allowed."""
     if config.engine.state_dir is not None:
         _make(Path(config.engine.state_dir))
-    _make(admin_path.parent)
+    if admin_path is not None:
+        _make(admin_path.parent)
 
 
 def _make(folder: Path) -> None:

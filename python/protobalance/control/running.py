@@ -35,7 +35,7 @@ from protobalance.keeper.kept import Occasion
 if TYPE_CHECKING:
     from protobalance.control.load_ratings import Rated
 
-Confine = Callable[[Config, Path | None, Path, OperatorLog], Confinement | None]
+Confine = Callable[[Config, Path | None, Path | None, OperatorLog], Confinement | None]
 
 
 class Surroundings(msgspec.Struct, frozen=True):

@@ -41,6 +41,7 @@ from protobalance.keeper.messages import (
     Upgrade,
     Upgraded,
     close_all,
+    in_memory,
 )
 
 Log = Callable[[Literal["info", "warning", "error"], str], None]
@@ -314,7 +315,9 @@ class Keeper:
         before.estate = Estate()
         self._predecessors.append(before)
         before.requests.say(Upgraded(successor.pid, successor.version))
-        before.orders.say(Superseded(asked.grace, list(successor.estate)))
+        names = in_memory(successor.estate)
+        before.orders.say(Superseded(asked.grace), [names])
+        os.close(names)
         self._tell_of_predecessors()
 
     def _decline(self, reason: str) -> None:

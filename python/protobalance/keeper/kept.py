@@ -27,6 +27,7 @@ from protobalance.keeper.messages import (
     Upgraded,
     chunks,
     close_all,
+    names_of,
 )
 
 NO_KEEPER = "it has no keeper (run --alone, or the keeper was killed): stop it, and start the new version"
@@ -171,9 +172,10 @@ class Kept(Backing):
             if heard is None:
                 self.keeper_pid = 0
                 return None
-            order = heard[0]
-            if isinstance(order, Superseded):
-                self.successors_names = frozenset(order.names)
+            order, beside = heard
+            if isinstance(order, Superseded) and beside:
+                self.successors_names = names_of(beside[0])
+            close_all(beside)
             orders.append(order)
 
     def _ask(self, request: Request, descriptors: list[int] | None = None) -> Answer | None:

@@ -68,7 +68,7 @@ class State(msgspec.Struct, frozen=True):
 
 # What two programs must agree in for one to take over from the other: `State`, and the messages between a
 # keeper and a balancer that it did not start. Another number for every change of either.
-FORM = 1
+FORM = 2
 
 
 def command() -> list[str]:

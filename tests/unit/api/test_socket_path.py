@@ -26,6 +26,16 @@ def test_the_nearest_word_counts() -> None:
     assert chosen_socket(environment={}, user=NOBODY) == Path(f"/tmp/protobalance-{NOBODY}/admin.sock")  # noqa: S108 - the rule
 
 
+def test_there_may_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen_socket(None, "off", environment={}) is None
+    assert chosen_socket(Path("off"), "/file", environment={}) is None
+    assert chosen_socket(Path("/given"), "off", environment={}) == Path("/given")
+    assert chosen_socket(None, "./off", environment={}) == Path.cwd() / "off"
+    monkeypatch.setenv("PROTOBALANCE_SOCKET", "off")
+    with pytest.raises(Refused, match="cannot be asked"):
+        socket_path.asked_socket(None)
+
+
 def test_a_relative_path_is_made_absolute() -> None:
     assert chosen_socket(Path("here.sock"), environment={}) == Path.cwd() / "here.sock"
 

@@ -32,6 +32,14 @@ from protobalance.cli import main
 main(["run", "--alone", sys.argv[1]])
 """
 
+FORWARDING = """
+import protobalance.cli.foreground
+from protobalance.control import quiet
+quiet._Quiet._wait = stop
+from protobalance.cli import main
+main(["run", "--alone", "--socket", "off", sys.argv[1]])
+"""
+
 # What only questions, errors and rare tasks need, ours and others'.
 ADMIN = {"asyncio", "starlette", "uvicorn", "anyio", "logging", "http", "email", "ssl", "hashlib"}
 RARE = {"difflib", "glob", "dataclasses", "inspect", "subprocess", "tempfile", "shutil", "random", "secrets"}
@@ -57,7 +65,7 @@ def loaded(tmp_path: Path, program: str) -> set[str]:
         [sys.executable, "-c", STOP + program, str(file)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return set(done.stdout.split())
+    return set(done.stdout.splitlines()[-1].split())
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +89,12 @@ def test_a_keeper_carries_what_traffic_waits_for(tmp_path: Path, before_traffic:
     assert names - before_traffic - own - keepers <= {"gc", "select", "signal", "resource"}
     # All of it, or the next balancer imports it while clients wait.
     assert {name for name in before_traffic - names if name.startswith("protobalance.")} == set()
+
+
+def test_who_only_forwards_never_loads_what_answers(tmp_path: Path) -> None:
+    names = loaded(tmp_path, FORWARDING)
+    assert "protobalance.control.quiet" in names
+    assert names & ADMIN == set()
+    assert {
+        name for name in names if name.startswith(("protobalance.api.r", "protobalance.api.server"))
+    } == set()

@@ -9,7 +9,8 @@ import pytest
 
 from protobalance.control import background, source_ports
 from protobalance.control.answers import HistoryEntry
-from protobalance.control.background import Background, Checks, Chore, Names, Rate, chores
+from protobalance.control.background import Background
+from protobalance.control.chores import Checks, Chore, Names, Rate, chores
 from protobalance.control.report import NodeDown
 from unit.control.conftest import FILE, World
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 
 from protobalance.keeper.kept import Kept, Occasion
-from protobalance.keeper.messages import Answer, Channel, Done, Drop, Order, Request, Superseded, pair
+from protobalance.keeper.messages import (
+    Answer,
+    Channel,
+    Done,
+    Drop,
+    Order,
+    Request,
+    Superseded,
+    in_memory,
+    pair,
+)
 
 MANY = [f"listening some-listener-{number} 127.0.0.1:{number} 0" for number in range(3000)]
 
@@ -43,9 +54,12 @@ def test_all_are_dropped_and_each_request_is_heard_whole() -> None:
 
 def test_a_successor_of_many_names_is_heard_of() -> None:
     (asked, requests), (ours, orders) = pair(), pair()
-    assert Channel[Order](ours, Order).say(Superseded(None, MANY))
+    many = frozenset(f"{name} {number}" for name in MANY for number in range(10))
+    names = in_memory(many)
+    assert Channel[Order](ours, Order).say(Superseded(None), [names])
+    os.close(names)
     backing = kept(requests, orders)
-    assert backing.take_orders() == [Superseded(None, MANY)]
-    assert backing.successors_names == frozenset(MANY)
+    assert backing.take_orders() == [Superseded(None)]
+    assert backing.successors_names == many
     for end in (asked, requests, ours, orders):
         end.close()

@@ -7,7 +7,7 @@ from typing import get_args
 
 from protobalance.cli.failure import CommandFailed
 from protobalance.cli.foreground import serve
-from protobalance.cli.options import add_engine, add_socket
+from protobalance.cli.options import add_engine, add_own_socket
 from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import Config, ConfigError, from_mapping
 from protobalance.config.model import PolicyName
@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"how a node is chosen: {', '.join(POLICIES)}",
     )
     add_engine(parser)
-    add_socket(parser)
+    add_own_socket(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 import gc
 from pathlib import Path
 
-from protobalance.cli.options import add_engine, add_socket
+from protobalance.cli.options import add_engine, add_own_socket
 
 EXAMPLE = "protobalance run protobalance.toml"
 
@@ -14,7 +14,7 @@ EXAMPLE = "protobalance run protobalance.toml"
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG", help="the configuration, in TOML")
     add_engine(parser)
-    add_socket(parser)
+    add_own_socket(parser)
     parser.add_argument(
         "--alone",
         action="store_true",

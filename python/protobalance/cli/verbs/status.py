@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from protobalance.api.operations import status
-from protobalance.api.socket_path import chosen_socket
+from protobalance.api.socket_path import asked_socket
 from protobalance.cli import answer
 from protobalance.cli.client import Client
 from protobalance.cli.failure import CommandFailed
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not arguments.watch:
         return answer.show(arguments, status.OPERATION, status.StatusQuestion(), page)
-    client = Client(chosen_socket(arguments.socket))
+    client = Client(asked_socket(arguments.socket))
     if arguments.json:
         _watch(client, lambda raw: print(in_json(raw.decode()), flush=True), _tell_json)
     elif not terminal.is_terminal():
