@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from protobalance.control.lifecycle import serve
+from protobalance.control.orders import SIGNALS
 from unit.control.conftest import FILE, World
 from unit.control.test_lifecycle import said
 
@@ -33,6 +34,7 @@ def run(world: World, script: Callable[[], None], text: str = FILE) -> list[str]
     failures: list[BaseException] = []
 
     def play() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # they are the balancer's thread's
         try:
             until(lambda: announced)
             script()
