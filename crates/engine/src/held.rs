@@ -1,7 +1,8 @@
 //! Bytes that were taken from a source and that the sink would not take yet.
 //!
-//! What came through a pipe stays in it. Of what was read, a few are kept in ordinary memory. Many get pages of their own, so that a crowd of stalled readers
-//! leaves nothing behind when it has gone: an allocator would keep what it once gave out.
+//! What came through a pipe stays in it. Of what was read, a few are kept in ordinary memory. Many get pages of
+//! their own, so that a crowd of stalled readers leaves nothing behind when it has gone: an allocator would keep
+//! what it once gave out.
 
 use crate::relay::Pipe;
 use crate::sys::MappedBytes;
