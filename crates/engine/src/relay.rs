@@ -8,10 +8,12 @@
 
 mod ends;
 mod pipes;
+mod replay;
 mod splice;
 
 pub(crate) use ends::{Manner, ReadAhead, Sink, Source};
 pub(crate) use pipes::{PIPE, Pipe, Pipes, Supply};
+use replay::{Replay, remember};
 use rustix::io::Errno;
 
 use crate::held::{Held, Next};
@@ -25,8 +27,6 @@ pub(crate) const FRUGAL_READ: usize = 4 * 1024;
 /// Reads per wake-up, and bytes: no session keeps the others waiting for longer.
 const READS_PER_TURN: usize = 8;
 const BYTES_PER_TURN: u64 = 512 * 1024;
-/// Bytes kept for another node while this one has not answered.
-const REPLAY_LIMIT: usize = 64 * 1024;
 
 /// What came of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,21 +156,6 @@ impl Flow {
         self.put_off = false;
     }
 
-    /// Keeps a copy of what is written from here on, for another node.
-    pub(crate) fn keep_for_replay(&mut self) {
-        self.replay = Some(Box::default());
-    }
-
-    /// Whether everything written can still be written again.
-    pub(crate) fn can_replay(&self) -> bool {
-        self.replay.is_some()
-    }
-
-    /// The sink's first answer came: no copy is needed any more.
-    pub(crate) fn forget_replay(&mut self) {
-        self.replay = None;
-    }
-
     /// Makes the first read while there is no sink yet; `None` where a turn would not begin with one.
     /// The turn that follows is told of it by [`ReadAhead`]; where none follows, what was read is to be held.
     pub(crate) fn read_ahead(
@@ -192,21 +177,6 @@ impl Flow {
 
     fn size(&self, buffer: &[u8], frugal: bool) -> usize {
         if frugal { FRUGAL_READ } else { (self.read_size as usize).min(buffer.len()) }
-    }
-
-    /// Puts what was written to the last sink before what is held, for the next sink.
-    pub(crate) fn rewind(&mut self) {
-        let Some(mut bytes) = self
-            .replay
-            .as_mut()
-            .map(|replay| std::mem::take(&mut replay.written))
-            .filter(|written| !written.is_empty())
-        else {
-            return;
-        };
-        let held = self.held.take();
-        bytes.extend_from_slice(held.as_ref().map_or(&[], |held| held.rest()));
-        self.held = Some(Box::new(Held::new(&bytes, held.is_some_and(|held| held.ends_urgent()))));
     }
 
     /// One turn: moves what can be moved.
@@ -375,22 +345,6 @@ impl Flow {
             Ok(false) => Some(Pumped::Waiting),
             Err(error) => Some(Pumped::SinkBroke(error)),
         }
-    }
-}
-
-/// What was written, for another sink. Apart, since hardly any direction keeps it.
-#[derive(Debug, Default)]
-struct Replay {
-    written: Vec<u8>,
-}
-
-/// Keeps a copy as long as it stays within its limit.
-fn remember(replay: &mut Option<Box<Replay>>, bytes: &[u8]) {
-    let Some(copy) = replay else { return };
-    if copy.written.len() + bytes.len() > REPLAY_LIMIT {
-        *replay = None;
-    } else {
-        copy.written.extend_from_slice(bytes);
     }
 }
 

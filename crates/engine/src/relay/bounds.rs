@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 
 use super::means::Means;
+use super::replay::REPLAY_LIMIT;
 use super::*;
 
 /// Both ends of a connection, the second one not blocking: what a flow reads from or writes to.
