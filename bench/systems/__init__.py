@@ -26,6 +26,8 @@ SYSTEMS: tuple[System, ...] = (
     ProtoBalance("no-affinity", affinity=False),
     ProtoBalance("bare", log=False, affinity=False),
     ProtoBalance("alone", options=["--alone"]),
+    ProtoBalance("no-admin", admin=False),
+    ProtoBalance("alone-no-admin", options=["--alone"], admin=False),
 )
 
 DEFAULT = (

@@ -42,12 +42,14 @@ class ProtoBalance(System):
         options: Sequence[str] = (),
         log: bool = True,
         affinity: bool = True,
+        admin: bool = True,
     ) -> None:
         self.name = name
         self.program = program
         self.options = options
         self.log = log
         self.affinity = affinity
+        self.admin = admin
 
     def version(self) -> str | None:
         return line_of([self.program, "--version"])
@@ -63,11 +65,13 @@ class ProtoBalance(System):
 
     def command(self, setting: Setting) -> Sequence[str]:
         (setting.folder / "protobalance.toml").write_text(self.configuration(setting))
-        socket = str(setting.folder / "admin.sock")
-        return [self.program, "run", *self.options, "protobalance.toml", "--socket", socket]
+        return [self.program, "run", *self.options, "protobalance.toml", "--socket", self._socket(setting)]
 
     def ask(self, setting: Setting) -> Sequence[str]:
-        return [self.program, "status", "--socket", str(setting.folder / "admin.sock")]
+        return [self.program, "status", "--socket", self._socket(setting)] if self.admin else ()
+
+    def _socket(self, setting: Setting) -> str:
+        return str(setting.folder / "admin.sock") if self.admin else "off"
 
 
 def of_checkout(checkout: Path) -> ProtoBalance:

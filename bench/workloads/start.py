@@ -23,6 +23,8 @@ REQUEST = bytes([174])
 """What the load tool's messages begin with, and its nodes expect."""
 RETRY = 0.000_5
 """Seconds until a client that was refused tries again."""
+VARIANTS = ("alone", "no-admin", "alone-no-admin")
+"""Ours without a keeper, without an admin interface, and without both."""
 SETTLE = 1.0
 """Seconds for what a program still does when it serves already."""
 
@@ -71,7 +73,7 @@ class Start(Workload):
     )
 
     def cases(self, options: Options) -> Iterable[Case]:
-        for system in (*options.systems, named("alone")):
+        for system in (*options.systems, *map(named, VARIANTS)):
             if not isinstance(system, Direct):
                 yield Case(system.name, partial(self.measure, system, options.placements[-1]))
 
