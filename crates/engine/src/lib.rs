@@ -17,6 +17,7 @@
 mod accept;
 mod admission;
 pub mod affinity_file;
+mod alarm;
 mod arrivals;
 mod attempt;
 mod bind;

@@ -8,6 +8,8 @@ use protobalance_core::session::Side;
 pub(crate) enum Token {
     /// The control plane has a command.
     Wake,
+    /// A deadline may have come.
+    Alarm,
     /// A listening socket, by its place in the worker's list.
     Listener(u32),
     /// A socket at which a data connection of FTP is awaited.
@@ -22,6 +24,7 @@ impl Token {
     pub(crate) fn pack(self) -> u64 {
         match self {
             Token::Wake => 0,
+            Token::Alarm => 6,
             Token::Listener(index) => u64::from(index) << 32 | 1,
             Token::Data { key, epoch } => u64::from(key) << 32 | u64::from(epoch) << 12 | 5,
             Token::Session { key, epoch, attempt, side } => {
@@ -45,6 +48,7 @@ impl Token {
             2 => session(Side::Client),
             3 => session(Side::Node),
             5 => Token::Data { key, epoch },
+            6 => Token::Alarm,
             _ => Token::Arrival { key, epoch },
         }
     }
@@ -58,6 +62,7 @@ mod tests {
     fn a_token_survives_packing() {
         for token in [
             Token::Wake,
+            Token::Alarm,
             Token::Listener(70_000),
             Token::Data { key: 7, epoch: crate::table::EPOCH_MASK },
             Token::Session { key: u32::MAX, epoch: crate::table::EPOCH_MASK, attempt: 255, side: Side::Node },

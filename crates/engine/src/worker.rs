@@ -19,6 +19,7 @@ use rustix::io::Errno;
 
 use crate::accept::Doors;
 use crate::admission::Admission;
+use crate::alarm::Alarm;
 use crate::arrivals::Arrivals;
 use crate::attempt::FailedAttempt;
 use crate::clock::{Clock, unix_seconds};
@@ -122,6 +123,7 @@ pub(crate) struct Worker {
     /// The time and the randomness of this batch of events.
     pub(crate) at: Circumstances,
     random: u64,
+    alarm: Alarm,
     commands: Receiver<Command>,
     wake: Arc<OwnedFd>,
     stopping: bool,
@@ -142,6 +144,7 @@ impl Worker {
         let mut spare = Spare::default();
         // Where there is none yet, it is asked for again before anybody is taken in.
         spare.keep(&epoll);
+        let alarm = Alarm::new(&epoll)?;
         Ok(Worker {
             index,
             counts,
@@ -164,6 +167,7 @@ impl Worker {
             at: Circumstances { now, unix_now: unix_seconds(), random: seed },
             random: seed | 1,
             shared,
+            alarm,
             commands,
             wake,
             stopping: false,
@@ -182,6 +186,8 @@ impl Worker {
                 let flags = event.flags;
                 match Token::unpack(event.data.u64()) {
                     Token::Wake => self.obey(),
+                    // What is due is looked for after every batch.
+                    Token::Alarm => {}
                     Token::Listener(place) => self.accept(place as usize),
                     Token::Data { key, epoch } => self.on_data(key, epoch),
                     Token::Session { key, epoch, attempt, side } => {
@@ -227,7 +233,14 @@ impl Worker {
         } else {
             Some(Duration::ZERO)
         };
-        let timeout = sleep.and_then(|sleep| rustix::time::Timespec::try_from(round_up(sleep)).ok());
+        let timeout = match sleep {
+            Some(Duration::ZERO) => Some(rustix::time::Timespec::default()),
+            Some(sleep) => {
+                self.alarm.ring_within(sleep, now);
+                None
+            }
+            None => None,
+        };
         // An interrupted wait is a wait that found nothing.
         let _ = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), timeout.as_ref());
     }
@@ -348,9 +361,4 @@ pub(crate) fn count(pair: &mut crate::pair::Pair, now: Moment) {
     {
         node.relayed(to_node, to_client, now);
     }
-}
-
-/// epoll counts whole milliseconds; rounding down would wake it in vain.
-fn round_up(sleep: Duration) -> Duration {
-    Duration::from_millis(sleep.as_micros().div_ceil(1000) as u64)
 }
