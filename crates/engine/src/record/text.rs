@@ -59,7 +59,10 @@ fn number(line: &mut String, mut number: u64, digits: usize) {
         number /= 10;
     }
     let start = start.min(text.len() - digits);
-    line.extend(text[start..].iter().map(|digit| char::from(*digit)));
+    // Digits are text, so this is always so; character by character it took most of a record's time.
+    if let Ok(digits) = std::str::from_utf8(&text[start..]) {
+        line.push_str(digits);
+    }
 }
 
 fn address(line: &mut String, address: SocketAddr) {
