@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
+from bench.aims import summary
 from bench.case import Metric
 from bench.drawn import plots
 from bench.medians import Number, failures, number
@@ -38,7 +39,7 @@ def report(tables: Sequence[Table], options: Options, command: str) -> str:
         rounds=options.rounds,
         baseline=tables[0].workload.baseline,
     )
-    parts = [head, _versions(options)]
+    parts = [head, summary(tables), _versions(options)]
     for table in tables:
         parts.append(f"## {table.workload.name}\n\n{table.workload.about}\n")
         for group, rows in groupby(table.rows, key=lambda row: row.case.group):
