@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -112,3 +114,49 @@ def test_a_client_that_leaves_in_the_middle_kills_no_program() -> None:
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=False
     )
     assert (ran.returncode, ran.stdout) == (0, "alive\n"), ran.stderr
+
+
+INTERRUPTED = """
+import signal, sys
+from protobalance import Balancer
+signal.signal(signal.SIGUSR1, lambda *_: None)
+with Balancer({"listeners": {"in": {"bind": "127.0.0.1:0", "cluster": "c"}},
+               "clusters": {"c": {"nodes": {"n": "127.0.0.1:" + sys.argv[1]}}}}) as balancer:
+    print(balancer.address("in")[1], flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_signals_do_not_stop_bulk() -> None:
+    """A signal, be it that of a stop and its end, may stop a write through a pipe while its sink has room:
+    then nothing would tell of that room.
+    """
+    with listening() as server:
+        command = [sys.executable, "-c", INTERRUPTED, str(server.getsockname()[1])]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as balancer:
+            assert balancer.stdout
+            client = socket.create_connection(("127.0.0.1", int(balancer.stdout.readline())), PATIENCE)
+            client.send(b"go")
+            node = accepted(server)
+            threads = [int(task.name) for task in Path(f"/proc/{balancer.pid}/task").iterdir()]
+            over = threading.Event()
+
+            def interrupt() -> None:
+                while not over.is_set():
+                    for thread in threads:
+                        os.kill(thread, signal.SIGUSR1)  # which the kernel would give to that thread
+
+            tasks = [threading.Thread(target=interrupt), threading.Thread(target=_send, args=(node,))]
+            for task in tasks:
+                task.start()
+            try:
+                received = 0
+                while received < MANY:
+                    received += len(client.recv(PIPE))
+            finally:
+                over.set()
+                node.close()
+                client.close()
+                for task in tasks:
+                    task.join()
+            balancer.communicate()

@@ -26,8 +26,8 @@ impl Worker {
     /// Connects to a node of the session's cluster.
     pub(crate) fn attempt(&mut self, key: u32, index: usize) {
         self.begin_control(key, index);
-        let frugal = self.is_frugal();
         self.in_account(key, forget_last_attempt);
+        let frugal = self.is_frugal();
         let Some(pair) = self.table.get_mut(key) else { return };
         // What the client has said already goes out with the handshake's last packet.
         let ahead = pair.read_ahead(&mut self.buffer, frugal);

@@ -41,8 +41,10 @@ impl Flow {
             self.leave_bulk(&source);
             return None;
         };
-        let outcome = self.through(&mut pipe, source, sink, turn);
-        match self.put_away(pipe, source, turn) {
+        // Asked once: other workers may use up what there is of pipes meanwhile.
+        let spare = turn.pipes.can_spare();
+        let outcome = self.through(&mut pipe, source, sink, spare);
+        match self.put_away(pipe, source, turn, spare) {
             Ok(()) => outcome,
             Err(error) => Some(Pumped::SinkBroke(error)),
         }
@@ -53,10 +55,10 @@ impl Flow {
         pipe: &mut Pipe,
         source: BorrowedFd<'_>,
         sink: BorrowedFd<'_>,
-        turn: &Turn<'_>,
+        spare: bool,
     ) -> Option<Pumped> {
         // What may not stay in the pipe has to fit into the buffer.
-        let most = if turn.pipes.can_spare() { usize::MAX } else { BUFFER };
+        let most = if spare { usize::MAX } else { BUFFER };
         let count = match pipe.fill(source, most) {
             Ok(count) => count,
             Err(Errno::AGAIN) => return Some(Pumped::Waiting),
@@ -70,17 +72,28 @@ impl Flow {
         if count == 0 {
             return None;
         }
-        match pipe.drain(sink) {
-            Ok(_) if pipe.holds() == 0 => None,
-            Ok(_) | Err(Errno::AGAIN) => Some(Pumped::Waiting),
-            Err(error) => Some(Pumped::SinkBroke(error)),
+        // Less than all does not say that the sink is full, for a signal stops a pipe in the middle: only
+        // `AGAIN` has the kernel tell of room.
+        while pipe.holds() > 0 {
+            match pipe.drain(sink) {
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Some(Pumped::Waiting),
+                Err(error) => return Some(Pumped::SinkBroke(error)),
+            }
         }
+        None
     }
 
     /// What the sink would not take stays in the pipe, if it can be spared.
-    fn put_away(&mut self, mut pipe: Pipe, source: BorrowedFd<'_>, turn: &mut Turn<'_>) -> Result<(), Errno> {
+    fn put_away(
+        &mut self,
+        mut pipe: Pipe,
+        source: BorrowedFd<'_>,
+        turn: &mut Turn<'_>,
+        spare: bool,
+    ) -> Result<(), Errno> {
         if pipe.holds() > 0 {
-            if turn.pipes.can_spare() {
+            if spare {
                 self.held = Some(Box::new(Held::in_pipe(pipe)));
                 return Ok(());
             }
