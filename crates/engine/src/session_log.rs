@@ -299,6 +299,7 @@ mod tests {
         let lines = std::fs::read_to_string(&path).expect("readable");
         std::fs::remove_file(&path).expect("removed");
         assert_eq!((lines.lines().count(), counts.written.load(Relaxed)), (1, 1), "{lines}");
+        assert_eq!(counts.waiting.load(Relaxed), 0, "there is room for another");
     }
 
     #[test]
@@ -315,5 +316,6 @@ mod tests {
             log.write(record());
         }
         assert_eq!((inbox.try_iter().count(), log.dropped()), (CAPACITY, 3));
+        assert_eq!(log.counts.waiting.load(Relaxed), CAPACITY, "what was dropped does not wait");
     }
 }

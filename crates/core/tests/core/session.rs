@@ -278,6 +278,24 @@ fn a_session_still_on_its_way_goes_on_by_the_newer_plan() {
 }
 
 #[test]
+fn a_newer_plan_knows_by_its_own_order_who_was_tried() {
+    let old = Stage::new(3);
+    let states: Vec<_> = old.cluster.nodes.iter().map(|node| Arc::clone(&node.state)).collect();
+    let new = Stage::with(3, |cluster| {
+        for (node, state) in cluster.nodes.iter_mut().zip(states.iter().cycle().skip(1)) {
+            node.state = Arc::clone(state);
+        }
+    });
+    let mut played = old.open();
+    played.on(&old, Event::Failed(Failure::Refused));
+    played.session.rebase(Arc::clone(&new.cluster));
+    played.on(&new, Event::Failed(Failure::Refused));
+    let action = played.on(&new, Event::Failed(Failure::Refused));
+    let names: Vec<_> = played.attempts().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["a", "b", "c"], "nobody twice: {action:?}");
+}
+
+#[test]
 fn shortages_of_ours_are_not_held_against_the_node() {
     let stage = Stage::new(2);
     let mut played = stage.open();

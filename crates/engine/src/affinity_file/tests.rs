@@ -99,14 +99,16 @@ fn a_name_goes_when_room_is_needed_and_neither_a_client_nor_a_plan_has_it() {
     let folder = folder("room");
     let path = folder.join("web.table");
     let store = AffinityStore::in_file(&path, 10).expect("made");
-    let (home, expired) = (id(&store, "home"), id(&store, "expired"));
+    // Of one length, so that each would fit where another was.
+    let long = |name: &str| format!("{name:0>200}");
+    let (home, expired) = (id(&store, &long("home")), id(&store, &long("expired")));
     store.table.put(client(1), home, 1000, 60);
     store.table.put(client(2), expired, 900, 60);
-    let (plan, _) = store.ids(asked(&["in a plan"]));
+    let (plan, _) = store.ids(asked(&[&long("in a plan")]));
     let other = AffinityStore::in_file(&path, 10).expect("another process");
     let mut number = 0..u32::MAX;
-    let mut newcomer = || id(&store, &format!("{:0>200}", number.next().expect("a number")));
-    let named = std::iter::repeat_with(&mut newcomer).take_while(|id| *id != NO_ID).count();
+    let mut newcomer = || id(&store, &long(&number.next().expect("a number").to_string()));
+    let named = std::iter::repeat_with(&mut newcomer).take(3000).take_while(|id| *id != NO_ID).count();
     assert!((1000..2000).contains(&named), "{named} while others have the file");
     assert_eq!(other.table.get(client(1), 1000, 60), Some(home));
     drop(other);
@@ -115,10 +117,15 @@ fn a_name_goes_when_room_is_needed_and_neither_a_client_nor_a_plan_has_it() {
         assert!(id != NO_ID && id != home && Some(id) != plan.id_of(0), "{id}");
     }
     assert_eq!(store.table.len(), 1, "the expired client went on the way");
-    let (latest, latest_id) = (format!("{:0>200}", 4 * named + 1), newcomer());
-    drop(store);
+    let latest = newcomer();
+    store.table.put(client(3), latest, 1000, 60);
+    let other = AffinityStore::in_file(&path, 10).expect("another process");
+    assert!((0..=named).any(|_| newcomer() == NO_ID), "others have the file again");
+    drop((store, other));
     let store = AffinityStore::in_file(&path, 10).expect("opened");
-    assert_eq!((id(&store, "home"), id(&store, &latest)), (home, latest_id), "{latest}");
+    assert_eq!(id(&store, &long("home")), home);
+    let mut late = (0..=named).map(|number| id(&store, &long(&format!("late {number}"))));
+    assert!(late.all(|id| id != latest), "in the file, too, its number is its new owner's");
     assert_eq!(store.table.get(client(1), 1001, 60), Some(home));
     drop(store);
     std::fs::remove_dir_all(folder).expect("removed");

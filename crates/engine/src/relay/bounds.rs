@@ -37,6 +37,32 @@ fn a_turn_ends_though_there_is_more() {
     assert_eq!(flow.delivered(), 10 * FRUGAL_READ as u64);
 }
 
+/// Gives whatever is asked for.
+struct Spring;
+
+impl Source for Spring {
+    const SHORT_READ_DRAINS: bool = true;
+
+    fn recv(&mut self, _buffer: &mut [u8], size: usize) -> Result<usize, Errno> {
+        Ok(size)
+    }
+
+    fn at_mark(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_turn_of_large_reads_ends_by_their_bytes() {
+    let (mut flow, mut means) = (Flow::new(), Means::with_pipes(0));
+    for _ in 0..3 {
+        let before = flow.read();
+        assert_eq!(flow.pump(Spring, &mut Notes::default(), &mut means.turn(false)), Pumped::More);
+        let turn = BYTES_PER_TURN..BYTES_PER_TURN + BUFFER as u64;
+        assert!(turn.contains(&(flow.read() - before)), "{} bytes", flow.read() - before);
+    }
+}
+
 #[test]
 fn a_sink_that_takes_nothing_costs_one_read() {
     let ((mut client, source), (_node, mut sink)) = (pair(), pair());
@@ -172,21 +198,23 @@ fn only_bytes_that_the_end_follows_wait_for_it() {
 fn what_was_read_ahead_is_told_once_or_held() {
     let ((mut client, source), (mut node, sink)) = (pair(), pair());
     let (mut flow, mut means) = (Flow::new(), Means::with_pipes(0));
-    client.write_all(b"one ").expect("room");
+    // As much as is asked for, so that its turn reads on.
+    let one = some_bytes(SMALL_READ);
+    client.write_all(&one).expect("room");
     let outcome = flow.read_ahead(source.as_fd(), &mut means.buffer, false);
-    assert_eq!(outcome, Some(Ok(4)));
-    client.write_all(b"two ").expect("room");
+    assert_eq!(outcome, Some(Ok(one.len())));
     let ahead = ReadAhead { outcome, socket: source.as_fd() };
     assert_eq!(flow.pump(ahead, sink.as_fd(), &mut means.turn(false)), Pumped::Waiting);
-    assert_eq!(flow.delivered(), 4);
+    assert_eq!(flow.delivered(), one.len() as u64);
+    client.write_all(b"two ").expect("room");
     let Some(Ok(count)) = flow.read_ahead(source.as_fd(), &mut means.buffer, false) else {
         panic!("nothing read")
     };
     flow.hold(&means.buffer[..count]);
-    assert_eq!((flow.held(), flow.delivered()), (4, 4));
+    assert_eq!((flow.held(), flow.delivered()), (4, one.len() as u64));
     assert_eq!(flow.read_ahead(source.as_fd(), &mut means.buffer, false), None, "what is held goes first");
     assert_eq!(flow.pump(source.as_fd(), sink.as_fd(), &mut means.turn(false)), Pumped::Waiting);
-    let mut all = [0; 8];
+    let mut all = vec![0; one.len() + 4];
     node.read_exact(&mut all).expect("all of it");
-    assert_eq!(&all, b"one two ");
+    assert!(all == [&one[..], b"two "].concat());
 }
