@@ -49,7 +49,7 @@ def parse(words: list[str] | None = None) -> Options:
         "--systems", default="", metavar="NAME,NAME", help=f"of {', '.join(DEFAULT)}; and others"
     )
     parser.add_argument("--placements", default="", metavar="NAME,NAME", help="pinned, all-cores")
-    parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each case (15; quick: 9)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each case (15; quick: 7)")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of a rate's measurement (0.2)")
     parser.add_argument("--output", type=Path, default=ROOT / ".make" / "bench", metavar="FOLDER")
     parser.add_argument(
@@ -70,7 +70,7 @@ def parse(words: list[str] | None = None) -> Options:
         systems=systems,
         placements=chosen[:1] if given.quick and not given.placements else chosen,
         only=tuple(given.only),
-        rounds=given.rounds or (9 if given.quick else 15),
+        rounds=given.rounds or (7 if given.quick else 15),
         seconds=given.seconds or 0.2,
         quick=given.quick,
         output=given.output,

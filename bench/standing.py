@@ -66,11 +66,12 @@ class Standing:
 def _settled(system: System, placement: Placement, size: Size) -> tuple[ExitStack, Stage]:
     with ExitStack() as stack:
         up = stack.enter_context(stage(system, placement, Shape(), size))
-        _settle(up.processes())
+        settle(up.processes())
         return stack.pop_all(), up
 
 
-def _settle(pids: Sequence[int]) -> None:
+def settle(pids: Sequence[int]) -> None:
+    """Waits until they are quiet."""
     for _ in range(PATIENCE):
         before = cpu_seconds(pids)
         time.sleep(LOOK)

@@ -10,6 +10,7 @@ from bench.options import Options
 from bench.placement import Placement
 from bench.sample import MeasureError, Sample
 from bench.stage import Shape, Stage, stage
+from bench.standing import settle
 from bench.systems.system import System
 from bench.usage import memory
 from peers.process import text_of, wait_until
@@ -47,6 +48,7 @@ class Idle(Workload):
 
 def _measured(up: Stage) -> Sample:
     pids = up.processes()
+    settle(pids)
     samples = [_bytes(pids)]
     target = text_of(up.setting.listen[0])
     with up.started("idle", target=target, connections=SESSIONS, request=MESSAGE, answer=MESSAGE) as clients:

@@ -9,6 +9,7 @@ from bench.options import Options
 from bench.placement import Placement
 from bench.sample import MeasureError, Sample
 from bench.stage import Shape, stage
+from bench.standing import settle
 from bench.systems.system import System
 from peers.process import text_of
 
@@ -36,6 +37,7 @@ class Storm(Workload):
         """Once."""
         with stage(system, placement, Shape(), standing=True) as up:
             pids, target = up.processes(), text_of(up.setting.listen[0])
+            settle(pids)
             with up.started("idle", target=target, connections=CLIENTS, storm=1) as clients:
                 result = clients.line()
             up.check(pids)
