@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.placement import Placement
-from bench.sample import MeasureError
+from bench.sample import MeasureError, Sample
 from bench.systems.system import Setting, System
 from bench.usage import cpu_seconds
 from conformance.system import Running
@@ -168,9 +168,9 @@ class Rate:
     p99_us: float
     p999_us: float
 
-    @property
-    def cpu_us_per_exchange(self) -> float:
-        return self.cpu * 1e6 / self.total_exchanges
+    def cost(self) -> Sample:
+        """`cpu_us` of each exchange; nothing where there is no balancer."""
+        return {"cpu_us": self.cpu * 1e6 / self.total_exchanges} if self.cpu else {}
 
     @property
     def cpu_per_gigabyte(self) -> float:

@@ -37,7 +37,7 @@ class Connections(Workload):
         with options.standing.stage(system, placement, Shape(each=1)) as up:
             rate = up.rate(parallel=self.parallel, seconds=options.seconds)
         sample = {"per_second": rate.exchanges_per_second, "p50_us": rate.p50_us, "p99_us": rate.p99_us}
-        return sample | ({"cpu_us": rate.cpu_us_per_exchange} if rate.cpu else {})
+        return sample | rate.cost()
 
 
 WORKLOADS = [Connections(1), Connections(100)]

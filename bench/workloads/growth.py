@@ -55,7 +55,7 @@ class Sessions(Growth):
         with options.standing.stage(system, placement, Shape()) as up:
             rate = up.rate(parallel=count, seconds=options.seconds)
         sample = {"per_second": rate.exchanges_per_second, "p99_us": rate.p99_us}
-        return sample | ({"cpu_us": rate.cpu_us_per_exchange} if rate.cpu else {})
+        return sample | rate.cost()
 
 
 class _Connections(Growth):
@@ -64,8 +64,7 @@ class _Connections(Growth):
     def _connections(self, options: Options, system: System, placement: Placement, size: Size) -> Sample:
         with options.standing.stage(system, placement, Shape(each=1), size) as up:
             rate = up.rate(parallel=PARALLEL, seconds=options.seconds)
-        cpu = {"cpu_us": rate.cpu_us_per_exchange} if rate.cpu else {}
-        return {"per_second": rate.exchanges_per_second} | cpu
+        return {"per_second": rate.exchanges_per_second} | rate.cost()
 
 
 class Nodes(_Connections):
