@@ -7,21 +7,19 @@ from pathlib import Path
 
 
 def add_socket(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--socket",
-        type=Path,
-        metavar="PATH",
-        help="the admin socket (default: $PROTOBALANCE_SOCKET, else this user's own)",
-    )
+    """Where to ask."""
+    _add_socket(parser, "the admin socket (default: $PROTOBALANCE_SOCKET, else this user's own)")
 
 
 def add_own_socket(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--socket",
-        type=Path,
-        metavar="PATH",
-        help='the admin socket, or "off" (default: $PROTOBALANCE_SOCKET, the file, this user\'s own)',
+    """Where to be asked."""
+    _add_socket(
+        parser, 'the admin socket, or "off" (default: $PROTOBALANCE_SOCKET, the file, this user\'s own)'
     )
+
+
+def _add_socket(parser: argparse.ArgumentParser, meaning: str) -> None:
+    parser.add_argument("--socket", type=Path, metavar="PATH", help=meaning)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ import time
 
 from protobalance.config import ConfigError
 from protobalance.control.counted import plural, sessions_go
+from protobalance.control.readiness import Said
 from protobalance.control.refusal import Refused
 from protobalance.control.supervisor import Supervisor
 
@@ -47,6 +48,13 @@ def keeper_was_killed(supervisor: Supervisor) -> None:
     running = supervisor.running
     running.own_problems.note("keeper", None, f"keeper: {said}", time.time())
     running.chronicle.record("warning", "keeper", said)
+
+
+def drain_goes_on(supervisor: Supervisor, said: Said, active: int) -> None:
+    """Say how many sessions are left."""
+    left = f"{plural(active, 'session')} left"
+    supervisor.running.surroundings.log.info(left)
+    said.tell(STATUS=f"draining, {left}")
 
 
 def drain_begins(active: int, grace: float) -> str:

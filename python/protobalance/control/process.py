@@ -16,7 +16,6 @@ from pathlib import Path
 
 from protobalance.control import orders
 from protobalance.control.background import Background
-from protobalance.control.counted import plural
 from protobalance.control.orders import LOOK_EVERY, PROGRESS_EVERY
 from protobalance.control.readiness import Said
 from protobalance.control.supervisor import Supervisor
@@ -170,6 +169,4 @@ class _Process:
         return active
 
     def _tell_of_progress(self, active: int) -> None:
-        left = f"{plural(active, 'session')} left"
-        self._log.info(left)
-        self._tell(STATUS=f"draining, {left}")
+        orders.drain_goes_on(self._supervisor, self._said, active)

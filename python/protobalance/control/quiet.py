@@ -16,7 +16,6 @@ from contextlib import suppress
 
 from protobalance.control import orders, source_ports
 from protobalance.control.chores import chores
-from protobalance.control.counted import plural
 from protobalance.control.readiness import Said
 from protobalance.control.refusal import Refused
 from protobalance.control.supervisor import Supervisor
@@ -150,9 +149,7 @@ class _Quiet:
         while (active := self._supervisor.drain()) and self._ends < 2 and time.monotonic() - began < grace:
             if time.monotonic() - told >= orders.PROGRESS_EVERY:
                 told = time.monotonic()
-                left = f"{plural(active, 'session')} left"
-                self._log.info(left)
-                self._said.tell(STATUS=f"draining, {left}")
+                orders.drain_goes_on(self._supervisor, self._said, active)
             self._wait(orders.LOOK_EVERY)
         if active:
             self._log.warning(orders.drain_ends(active, None if self._ends > 1 else grace))
