@@ -24,6 +24,8 @@ HOST = "127.0.0.1"
 LISTENERS, NODES = 10_000, 20_000
 """The first ports of ours; those that the kernel chooses for clients are others."""
 CLIENT_PORTS = "24000 65535"
+ADDRESSES = 1_000
+"""Of clients: each connection comes from the next, so affinity has as many to know."""
 CONNECT_MS = 0.1
 """That the warm-up is longer for each client, so that all have connected by its end."""
 
@@ -98,6 +100,7 @@ class Stage:
         before = cpu_seconds(pids)
         options = {
             "target": text_of(self.setting.listen[0]),
+            "addresses": ADDRESSES,
             "ports": len(self.setting.listen),
             "parallel": parallel,
             "depth": depth,
@@ -118,6 +121,13 @@ class Stage:
             raise MeasureError("nothing was exchanged in the measured time")
         self.check(pids)
         return Rate(cpu=cpu, **{name: result[name] for name in Rate.MEASURED})
+
+    @contextmanager
+    def staying(self, connections: int, **options: object) -> Iterator[Run]:
+        """So many clients, whose connections stay until the `with` ends."""
+        options |= {"target": text_of(self.setting.listen[0]), "addresses": ADDRESSES}
+        with self.started("idle", connections=connections, **options, **asdict(self.shape)) as run:
+            yield run
 
     def check(self, pids: list[int]) -> None:
         """`MeasureError` if one of the system's processes has gone, or another has come."""

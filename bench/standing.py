@@ -15,7 +15,7 @@ from dataclasses import replace
 from bench.placement import Placement
 from bench.stage import USUAL, Shape, Size, Stage, stage
 from bench.systems.system import System
-from bench.usage import cpu_seconds
+from bench.usage import cpu_seconds, memory
 
 LOOK = 0.2
 """Seconds that a system must have been quiet for."""
@@ -71,9 +71,13 @@ def _settled(system: System, placement: Placement, size: Size) -> tuple[ExitStac
 
 
 def settle(pids: Sequence[int]) -> None:
-    """Waits until they are quiet."""
+    """Waits until they are quiet and their memory is as it was a look before: what follows a crowd, such
+    as giving memory back, may take a moment to begin.
+    """
+    before = memory(pids)["private"]
     for _ in range(PATIENCE):
-        before = cpu_seconds(pids)
+        used = cpu_seconds(pids)
         time.sleep(LOOK)
-        if cpu_seconds(pids) - before < LOOK * QUIET:
+        if cpu_seconds(pids) - used < LOOK * QUIET and memory(pids)["private"] == before:
             return
+        before = memory(pids)["private"]

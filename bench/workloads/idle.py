@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from bench.case import Case, Metric, Workload, across
 from bench.options import Options
 from bench.placement import Placement
 from bench.sample import MeasureError, Sample
-from bench.stage import Shape, Stage, stage
+from bench.stage import Nodes, Shape, Stage, stage
 from bench.standing import settle
 from bench.systems.system import System
 from bench.usage import memory
-from peers.process import text_of, wait_until
+from peers.process import wait_until
 
 SESSIONS = 9_500
 """Two descriptors each, of the 20,000 that a process has on small machines."""
 MESSAGE = 64 * 1024
+FEW = 16
+"""At a time, of the thousands that have come and gone before."""
 
 
 class Idle(Workload):
@@ -27,7 +30,8 @@ class Idle(Workload):
         f"{SESSIONS:,} sessions that stand. Bytes for each: private memory of the balancer's processes, and "
         "the kernel's slab and socket buffers, those of client and node included (compare `direct`). New: "
         "nothing was sent yet; used: after 64 KiB each way; closed: what is left once all have ended. What a "
-        "balancer reserved at its start is not in it (`start` has that)."
+        "balancer reserved at its start is not in it (`start` has that), nor what it remembers of clients "
+        "(`affinity` has that): all have been there before."
     )
     metrics = (
         Metric("user_new", "user, new"),
@@ -40,25 +44,26 @@ class Idle(Workload):
     def cases(self, options: Options) -> Iterable[Case]:
         return across(options, self.measure)
 
-    def measure(self, _options: Options, system: System, placement: Placement) -> Sample:
+    def measure(self, options: Options, system: System, placement: Placement) -> Sample:
         """Once."""
-        with stage(system, placement, Shape(MESSAGE, MESSAGE), standing=True) as up:
-            return _measured(up)
+        with stage(system, placement, Shape(each=1)) as before:
+            before.rate(parallel=FEW, seconds=options.seconds)
+            up = replace(before, shape=Shape(MESSAGE, MESSAGE))
+            with up.nodes() as nodes:
+                return _measured(up, nodes)
 
 
-def _measured(up: Stage) -> Sample:
+def _measured(up: Stage, nodes: Nodes) -> Sample:
     pids = up.processes()
-    settle(pids)
     samples = [_bytes(pids)]
-    target = text_of(up.setting.listen[0])
-    with up.started("idle", target=target, connections=SESSIONS, request=MESSAGE, answer=MESSAGE) as clients:
+    with up.staying(SESSIONS) as clients:
         _expect_clean(clients.line())
-        _until_open(up, SESSIONS)
+        _until_open(nodes, SESSIONS)
         samples.append(_bytes(pids))
         clients.say()
         _expect_clean(clients.line())
         samples.append(_bytes(pids))
-    _until_open(up, 0)
+    _until_open(nodes, 0)
     samples.append(_bytes(pids))
     up.check(pids)
     start, *later = samples
@@ -68,9 +73,7 @@ def _measured(up: Stage) -> Sample:
     return (user if pids else {}) | kernel
 
 
-def _until_open(up: Stage, count: int) -> None:
-    nodes = up.standing
-    assert nodes is not None
+def _until_open(nodes: Nodes, count: int) -> None:
     wait_until(lambda: nodes.report()["open"] == count, f"{count} sessions stand at the nodes", limit=15)
 
 
@@ -80,7 +83,8 @@ def _expect_clean(result: dict[str, object]) -> None:
 
 
 def _bytes(pids: list[int]) -> tuple[int, int]:
-    """Private bytes of the processes, and the kernel's."""
+    """Private bytes of the processes once they are quiet, and the kernel's."""
+    settle(pids)
     fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     slab = int(fields["Slab"].split()[0]) * 1024
     sockets = Path("/proc/net/sockstat").read_text().split()

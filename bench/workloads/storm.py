@@ -11,7 +11,6 @@ from bench.sample import MeasureError, Sample
 from bench.stage import Shape, stage
 from bench.standing import settle
 from bench.systems.system import System
-from peers.process import text_of
 
 CLIENTS = 9_500
 
@@ -36,9 +35,9 @@ class Storm(Workload):
     def measure(self, _options: Options, system: System, placement: Placement) -> Sample:
         """Once."""
         with stage(system, placement, Shape(), standing=True) as up:
-            pids, target = up.processes(), text_of(up.setting.listen[0])
+            pids = up.processes()
             settle(pids)
-            with up.started("idle", target=target, connections=CLIENTS, storm=1) as clients:
+            with up.staying(CLIENTS, storm=1) as clients:
                 result = clients.line()
             up.check(pids)
         if result["errors"]:

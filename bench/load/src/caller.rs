@@ -36,9 +36,13 @@ pub(crate) struct Moved {
 
 impl Caller {
     /// A connection under way.
-    pub(crate) fn open(target: SocketAddr, shape: Shape, depth: u64) -> Result<Caller, Errno> {
+    pub(crate) fn open(
+        (origin, target): (Option<SocketAddr>, SocketAddr),
+        shape: Shape,
+        depth: u64,
+    ) -> Result<Caller, Errno> {
         let begun = Instant::now();
-        let socket = sockets::connecting(target)?;
+        let socket = sockets::connecting_from(origin, target)?;
         if shape.each != 1 {
             sockets::speak_at_once(&socket)?;
         }

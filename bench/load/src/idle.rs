@@ -18,10 +18,12 @@ use crate::control::Control;
 use crate::events::{CONTROL, Events};
 use crate::exchange::{Payload, Shape};
 use crate::histogram::Histogram;
+use crate::origins::Origins;
 use crate::served::Next;
 
 struct Idle {
     target: SocketAddr,
+    origins: Origins,
     shape: Shape,
     payload: Payload,
     callers: Vec<Option<Caller>>,
@@ -36,6 +38,7 @@ struct Idle {
 pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     let mut idle = Idle {
         target: arguments.need("target")?,
+        origins: Origins::parse(&mut arguments)?,
         shape: Shape::parse(&mut arguments)?,
         payload: Payload::new(),
         callers: Vec::new(),
@@ -81,7 +84,7 @@ impl Idle {
     fn open(&mut self, number: usize, storm: bool, events: &Events) -> Result<(), Errno> {
         self.busy.push(true);
         self.under_way += 1;
-        let opened = Caller::open(self.target, self.shape, 1);
+        let opened = Caller::open((self.origins.next(), self.target), self.shape, 1);
         let asked = opened.and_then(|mut caller| {
             if storm {
                 caller.call(&self.payload)?;

@@ -12,7 +12,7 @@
 //!
 //! Results are one JSON object on standard output; the exit code is 1 if a client met an error.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod answer;
 mod arguments;
@@ -30,11 +30,13 @@ mod hold;
 mod idle;
 mod link;
 mod node;
+mod origins;
 mod pattern;
 mod rate;
 mod serve;
 mod served;
 mod sockets;
+mod sys;
 mod tally;
 
 use std::error::Error;
@@ -56,12 +58,14 @@ usage: pbload SUBCOMMAND --option value …
   hold     --target ADDRESS --connections N [--idle HALF] [--bytes 64] [--rounds 0] [--timeout-s 60]
   bulk     --target ADDRESS --connections N --bytes EACH_WAY [--read-size 65536] [--timeout-s 120]
            [--socket-buffer BYTES] (how much the kernel may hold at this end; by default as much as it likes)
-For measurements, lean: requests and answers of so many bytes, both ends told the same
+For measurements, lean: requests and answers of so many bytes, both ends told the same; clients have so many
+addresses in turn, from 127.128.0.1 on, or (0) the one that the kernel chooses
   serve    [--bind 127.0.0.1:0] [--count 1] [--request 100] [--answer 100] [--each EXCHANGES, then close]
   rate     --target ADDRESS [--ports 1] [--parallel 1] [--request 100] [--answer 100] [--each EXCHANGES]
            [--nodes 0 --bind ADDRESS] [--depth 1] [--warm-up-ms 300] [--duration-ms 1000] [--patience-ms 5000]
+           [--addresses 0]
   idle     --target ADDRESS --connections N [--storm 0|1] [--at-a-time 64] [--request 100] [--answer 100]
-           [--patience-s 30]";
+           [--patience-s 30] [--addresses 0]";
 
 /// What a subcommand returns: whether every client was served without an error.
 type Outcome = Result<bool, Box<dyn Error>>;

@@ -18,6 +18,7 @@ use crate::caller::{Caller, Moved, Turn, word};
 use crate::events::Events;
 use crate::exchange::{Payload, Shape};
 use crate::histogram::Histogram;
+use crate::origins::Origins;
 use crate::serve::{LISTENERS, Nodes};
 use crate::served::Next;
 
@@ -27,6 +28,7 @@ const ERRORS: u64 = 100;
 struct Rate {
     shape: Shape,
     target: SocketAddr,
+    origins: Origins,
     ports: u64,
     depth: u64,
     payload: Payload,
@@ -58,6 +60,7 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     let mut rate = Rate {
         shape,
         target: arguments.need("target")?,
+        origins: Origins::parse(&mut arguments)?,
         ports: arguments.get("ports", 1)?,
         depth: arguments.get("depth", 1)?,
         payload: Payload::new(),
@@ -159,7 +162,7 @@ impl Rate {
         let mut target = self.target;
         target.set_port(target.port() + (self.opened % self.ports) as u16);
         self.opened += 1;
-        match Caller::open(target, self.shape, self.depth) {
+        match Caller::open((self.origins.next(), target), self.shape, self.depth) {
             Ok(mut caller) => {
                 let moved = caller.call(&self.payload);
                 events.watch_reading(caller.socket(), number as u64)?;

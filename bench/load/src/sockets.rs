@@ -7,6 +7,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
+use crate::sys;
+
 const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
 fn stream(address: SocketAddr) -> Result<OwnedFd, Errno> {
@@ -45,7 +47,16 @@ pub(crate) fn accepted(listener: &OwnedFd) -> Result<Option<OwnedFd>, Errno> {
 
 /// A connection under way to `target`.
 pub(crate) fn connecting(target: SocketAddr) -> Result<OwnedFd, Errno> {
+    connecting_from(None, target)
+}
+
+/// The same from an address, where one is given.
+pub(crate) fn connecting_from(origin: Option<SocketAddr>, target: SocketAddr) -> Result<OwnedFd, Errno> {
     let socket = stream(target)?;
+    if let Some(origin) = origin {
+        sys::bind_address_without_port(&socket)?;
+        net::bind(&socket, &origin)?;
+    }
     match net::connect(&socket, &target) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
         Err(error) => Err(error),
@@ -88,5 +99,26 @@ pub(crate) fn write(socket: BorrowedFd<'_>, bytes: &[u8]) -> Result<Option<usize
         Ok(count) => Ok(Some(count)),
         Err(Errno::AGAIN) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::{connecting_from, listening, local_address};
+
+    #[test]
+    fn a_connection_comes_from_the_address_that_it_is_to_come_from() {
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = listening(here, 2).unwrap_or_else(|error| panic!("{error}"));
+        let target = local_address(&listener).unwrap_or_else(|error| panic!("{error}"));
+        for origin in [[127, 128, 0, 1], [127, 128, 3, 232]] {
+            let client = connecting_from(Some(SocketAddr::from((origin, 0))), target);
+            let from =
+                client.and_then(|client| local_address(&client)).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(from.ip(), SocketAddr::from((origin, 0)).ip());
+            assert_ne!(from.port(), 0);
+        }
     }
 }
