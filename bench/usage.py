@@ -19,17 +19,18 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total
 
 
+COUNTED = {"Rss:": "resident", "Pss:": "pss", "Private_Clean:": "private", "Private_Dirty:": "private"}
+
+
 def memory(pids: Iterable[int]) -> dict[str, int]:
-    """Bytes: `pss`, their share of what they have in memory, and `private`, what nobody else has."""
-    total = {"pss": 0, "private": 0}
+    """Bytes: `resident`, what is in memory; `pss`, their share of it; `private`, what nobody else has."""
+    total = {"resident": 0, "pss": 0, "private": 0}
     for pid in pids:
         with suppress(OSError):
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
                 key, kilobytes = line.split()[:2]
-                if key == "Pss:":
-                    total["pss"] += int(kilobytes) * 1024
-                elif key in {"Private_Clean:", "Private_Dirty:"}:
-                    total["private"] += int(kilobytes) * 1024
+                if name := COUNTED.get(key):
+                    total[name] += int(kilobytes) * 1024
     return total
 
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
+from bench import engine_alone
 from bench.case import Case, Metric, Workload
 from bench.options import Options
-from bench.placement import Placement
 from bench.sample import Sample
-from bench.stage import Shape, Started, stage
+from bench.stage import Shape, Stage, Started, stage
+from bench.standing import settle
 from bench.systems import named
 from bench.systems.direct import Direct
-from bench.systems.system import System
+from bench.systems.protobalance import ProtoBalance
+from bench.systems.system import Setting, System
 from bench.usage import memory
 from peers.process import START_LIMIT
 
@@ -25,8 +29,6 @@ RETRY = 0.000_5
 """Seconds until a client that was refused tries again."""
 VARIANTS = ("alone", "no-admin", "alone-no-admin")
 """Ours without a keeper, without an admin interface, and without both."""
-SETTLE = 1.0
-"""Seconds for what a program still does when it serves already."""
 
 
 class _Watched(Started):
@@ -56,13 +58,23 @@ class _Watched(Started):
         return False
 
 
+class _Engine(ProtoBalance):
+    """Ours without all that is Python's."""
+
+    def command(self, setting: Setting) -> Sequence[str]:
+        super().command(setting)
+        return [sys.executable, "-m", engine_alone.__name__, "protobalance.toml"]
+
+
 class Start(Workload):
     name = "start"
     rounds = 9
     about = (
         "Milliseconds from the start of the program until a client's connection stands, and until it has the "
-        "first byte of an answer; then, a second later, the memory of its processes (PSS), and again after "
-        "an operator asked for the state, where that loads something."
+        "first byte of an answer; then, once they are quiet, the memory of its processes (PSS), and again "
+        "after an operator asked for the state, where that loads something. Engine: what a process has more "
+        "when it has loaded and started ours and a client was served, Python and all its modules being there "
+        "before; pages of the file count as its own."
     )
     metrics = (
         Metric("accepting_ms", "accepting, ms", 1),
@@ -75,13 +87,13 @@ class Start(Workload):
     def cases(self, options: Options) -> Iterable[Case]:
         for system in (*options.systems, *map(named, VARIANTS)):
             if not isinstance(system, Direct):
-                yield Case(system.name, partial(self.measure, system, options.placements[-1]))
+                yield Case(system.name, partial(self.measure, options, system))
+        yield Case("engine", partial(self.measure_engine, options))
 
-    def measure(self, system: System, placement: Placement) -> Sample:
+    def measure(self, options: Options, system: System) -> Sample:
         """Once."""
-        with stage(system, placement, Shape(1, 1), standing=True, kind=_Watched) as up:
+        with _started(options, system) as up:
             assert isinstance(up.running, _Watched)
-            time.sleep(SETTLE)
             used = memory(up.processes())
             sample = {
                 "accepting_ms": up.running.accepting * 1e3,
@@ -93,6 +105,22 @@ class Start(Workload):
                 subprocess.run(question, check=True, capture_output=True, timeout=20)
                 sample["asked_mb"] = memory(up.processes())["pss"] / 1e6
         return sample
+
+    def measure_engine(self, options: Options) -> Sample:
+        """Once."""
+        with _started(options, _Engine()) as up:
+            (pid,) = up.processes()
+            used = engine_alone.share(up.setting.folder, pid)
+        return {"pss_mb": used["resident"] / 1e6, "private_mb": used["private"] / 1e6}
+
+
+@contextmanager
+def _started(options: Options, system: System) -> Iterator[Stage]:
+    """Up, quiet, and alone: of others like it, it would share the memory."""
+    options.standing.end()
+    with stage(system, options.placements[-1], Shape(1, 1), standing=True, kind=_Watched) as up:
+        settle(up.processes())
+        yield up
 
 
 WORKLOADS = [Start()]
