@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -27,8 +26,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Operation(Generic[Input, Output]):
+class Operation(msgspec.Struct, Generic[Input, Output], frozen=True):
     """`carries_document`: the input holds a whole configuration, too long for a query string."""
 
     name: str

@@ -6,68 +6,67 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from protobalance.api import rest
-from protobalance.api.admin_socket import claimed
+from protobalance.api.admin_socket import BACKLOG, claimed
+from protobalance.api.connection import Connection
+from protobalance.api.exchange import Application
 from protobalance.keeper import ALONE, Backing
 
 if TYPE_CHECKING:
     from protobalance.control.supervisor import Supervisor
 
+AT_ONCE = 16  # operations, each in a thread of its own: most wait for the engine, for a disk or for a name
 LAST_ANSWERS = 5  # seconds that requests under way may still take at the end
-
-
-class _GuestServer(uvicorn.Server):
-    """uvicorn as a guest in somebody else's process: it is told to stop instead of watching for signals."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-        self.stop = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self.ready.set()
-
-    async def main_loop(self) -> None:
-        await self.stop.wait()
 
 
 @contextlib.asynccontextmanager
 async def serve(supervisor: Supervisor, socket_path: Path, backing: Backing = ALONE) -> AsyncIterator[None]:
     """Answers on `socket_path` while the context is open. Raises `Refused` if the path cannot be had."""
     with claimed(socket_path, backing) as listening:
-        server = _GuestServer(
-            uvicorn.Config(
-                rest.application(supervisor),
-                access_log=False,
-                log_config=None,
-                lifespan="off",
-                http="h11",
-                ws="none",
-                server_header=False,
-                date_header=False,  # uvicorn refreshes it in the loop that we replace
-                timeout_graceful_shutdown=LAST_ANSWERS,
-            )
-        )
-        running = asyncio.create_task(server.serve(sockets=[listening]), name="admin socket")
-        ready = asyncio.create_task(server.ready.wait(), name="admin socket ready")
+        threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="admin")
+        clients = _Clients(rest.application(supervisor, threads))
+        # Not `start_unix_server`, which from Python 3.13 on removes the path at its end: it may be a
+        # successor's by then.
+        server = await asyncio.start_server(clients.serve, sock=listening, backlog=BACKLOG)
         try:
-            await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                running.result()
             yield
         finally:
-            ready.cancel()
-            server.stop.set()
-            await running
+            server.close()
+            await clients.end()
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Clients:
+    """Those who are connected."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._served: dict[asyncio.Task[None], Connection] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Until it leaves."""
+        connection = Connection(reader, writer, self._application)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - it is a coroutine
+        self._served[task] = connection
+        try:
+            await connection.serve()
+        finally:
+            del self._served[task]
+
+    async def end(self) -> None:
+        """Who waits for an answer gets it, if it comes in time; who does not, leaves."""
+        for task, connection in self._served.items():
+            connection.end()
+            if not connection.answering:
+                task.cancel()
+        if self._served:
+            _, late = await asyncio.wait(list(self._served), timeout=LAST_ANSWERS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fakes.admin import Rig
 from fakes.supervisor import STATUS
-from protobalance.api import rest
+from protobalance.api import connection
 from protobalance.api.errors import ErrorAnswer
 from protobalance.api.operation import AnyOperation
 from protobalance.api.registry import OPERATIONS
@@ -127,7 +127,7 @@ def test_a_body_that_is_not_declared_as_json_is_refused(rig: Rig) -> None:
 
 
 def test_a_body_over_the_limit_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest, "BODY_LIMIT", 1000)
+    monkeypatch.setattr(connection, "BODY_LIMIT", 1000)
     fits = rig.post("/v1/check", {"text": "#" * 900})
     assert fits.status == 200
     too_large = rig.post("/v1/check", {"text": "#" * 1000})

@@ -41,7 +41,7 @@ main(["run", "--alone", "--socket", "off", sys.argv[1]])
 """
 
 # What only questions, errors and rare tasks need, ours and others'.
-ADMIN = {"asyncio", "starlette", "uvicorn", "anyio", "logging", "http", "email", "ssl", "hashlib"}
+ADMIN = {"asyncio", "h11", "concurrent", "logging", "http", "email", "ssl", "hashlib"}
 RARE = {"difflib", "glob", "dataclasses", "inspect", "subprocess", "tempfile", "shutil", "random", "secrets"}
 OURS_AFTER_TRAFFIC = {
     *("supervisor", "process", "background", "status", "observation", "preview", "changes", "impact"),

@@ -180,7 +180,7 @@ from unit.control.fake_engine import FakeEngine
 
 class Watching(FakeEngine):
     def apply(self, plan):
-        heavy = {"asyncio", "anyio", "starlette", "uvicorn", "logging", "http", "email"} & set(sys.modules)
+        heavy = {"asyncio", "h11", "concurrent", "logging", "http", "email"} & set(sys.modules)
         print("loaded before traffic:", sorted(heavy))
         raise SystemExit
 

@@ -1,0 +1,158 @@
+"""What a client of the admin socket may do to HTTP, and what becomes of it."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fakes.admin import PATIENCE, Rig, serving
+from protobalance.api import connection, server
+from protobalance.api.connection import Connection
+from protobalance.api.errors import ErrorAnswer
+
+STATUS = b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
+CHECK = b"POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@contextmanager
+def talk(rig: Rig) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        client.connect(str(rig.path))
+        yield client
+
+
+def all_of(client: socket.socket) -> bytes:
+    """What comes until the other side ends."""
+    heard = bytearray()
+    while piece := client.recv(65536):
+        heard += piece
+    return bytes(heard)
+
+
+def said(rig: Rig, data: bytes) -> bytes:
+    """What a client hears who says this, and no more."""
+    with talk(rig) as client:
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        return all_of(client)
+
+
+def refusal(heard: bytes) -> ErrorAnswer:
+    return msgspec.json.decode(heard.partition(b"\r\n\r\n")[2], type=ErrorAnswer)
+
+
+def test_requests_sent_at_once_are_answered_in_their_order(rig: Rig) -> None:
+    heard = said(rig, STATUS + STATUS.replace(b"status", b"nothing") + STATUS)
+    assert re.findall(rb"HTTP/1.1 (\d+)", heard) == [b"200", b"404", b"200"]
+
+
+def test_a_client_that_wants_one_answer_gets_one(rig: Rig) -> None:
+    heard = said(rig, STATUS.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + STATUS)
+    assert heard.count(b"HTTP/1.1 200") == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+        (b"GET /v1/status HTTP/1.1\r\n\r\n", 400),  # no Host (RFC 9112, 3.2)
+        (CHECK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
+        (CHECK + b"Content-Length: 1000\r\n\r\n{}", 400),  # and no more
+        (b"GET /v1/status HTTP/1.1\r\nX: " + b"x" * 100_000, 431),
+    ],
+)
+def test_what_is_no_request_is_refused_and_is_the_last(rig: Rig, data: bytes, status: int) -> None:
+    heard = said(rig, data + STATUS)
+    assert heard.startswith(b"HTTP/1.1 %d" % status)
+    assert b"connection: close" in heard
+    assert heard.count(b"HTTP/1.1") == 1
+    assert refusal(heard).error == "malformed"
+    assert refusal(heard).hint
+
+
+def test_who_asks_before_sending_a_body_is_told_to_go_on(rig: Rig) -> None:
+    with talk(rig) as client:
+        client.sendall(CHECK + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 100")
+        client.sendall(b"{}")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_head_has_the_length_and_no_body(rig: Rig) -> None:
+    whole = said(rig, STATUS)
+    head = whole[: whole.index(b"{")]
+    assert said(rig, STATUS.replace(b"GET", b"HEAD") + STATUS) == head + whole
+
+
+def test_a_wrong_method_is_told_the_right_one(rig: Rig) -> None:
+    assert b"\r\nallow: GET\r\n" in said(rig, STATUS.replace(b"GET", b"DELETE"))
+
+
+def test_who_says_too_much_hears_so_while_still_speaking(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BODY_LIMIT", 1000)
+    body = b"#" * 4_000_000  # more than a socket holds
+    heard = said(rig, CHECK + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    assert heard.startswith(b"HTTP/1.1 413")
+    assert refusal(heard).error == "too-large"
+
+
+def test_a_request_that_does_not_come_is_not_waited_for(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REQUEST_WITHIN", 0)
+    with talk(rig) as client:
+        assert all_of(client) == b""
+
+
+def test_an_answer_that_nobody_reads_is_not_kept(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "READ_WITHIN", 0)
+    question = STATUS.replace(b"status", b"openapi.json")
+    asked = 200  # more answers than a socket holds
+    with talk(rig) as client:
+        client.sendall(question * asked)
+        heard = bytearray()
+        try:
+            while piece := client.recv(65536):
+                heard += piece
+        except ConnectionResetError:
+            pass
+    assert heard.count(b"HTTP/1.1 200") < asked
+
+
+def test_at_the_end_who_waits_is_answered_and_who_does_not_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, ending = threading.Event(), threading.Event()
+    end = Connection.end
+
+    def noted(self: Connection) -> None:
+        end(self)
+        ending.set()
+
+    monkeypatch.setattr(Connection, "end", noted)
+    monkeypatch.setattr(server, "LAST_ANSWERS", 3600)
+    with socket.socket(socket.AF_UNIX) as idle, socket.socket(socket.AF_UNIX) as waiting:
+        with serving(tmp_path / "admin.sock") as rig:
+            status = rig.supervisor.status
+
+            def slow() -> object:
+                asked.set()
+                assert ending.wait(PATIENCE)
+                return status()
+
+            monkeypatch.setattr(rig.supervisor, "status", slow)
+            for client in (idle, waiting):
+                client.settimeout(PATIENCE)
+                client.connect(str(rig.path))
+            waiting.sendall(STATUS + STATUS)
+            assert asked.wait(PATIENCE)
+        assert all_of(idle) == b""
+        heard = all_of(waiting)
+    assert heard.count(b"HTTP/1.1 200") == 1
+    assert b"connection: close" in heard
