@@ -9,7 +9,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from signal import SIGHUP, SIGKILL, SIGUSR1
+from signal import SIGHUP, SIGKILL, SIGTERM, SIGUSR1
 from typing import Any
 
 import pytest
@@ -17,7 +17,8 @@ import pytest
 from peers import pbload
 from peers.authority import table
 from peers.certificate import Certificate, self_signed, shown_to, trusting_all
-from peers.confined import EVERYBODY, NOBODY, as_root, program_for_everybody, threads
+from peers.command import ended
+from peers.confined import EVERYBODY, NOBODY, as_root, program_for_everybody, threads, threads_of
 from peers.joined import PATIENCE
 from peers.process import Address, accepts, wait_until, workplace
 from peers.records import logged
@@ -134,6 +135,46 @@ def test_everything_goes_on_working(folder: Path) -> None:
             assert affinity.clients == 1
         for file in (folder / "state").iterdir():
             assert file.stat().st_uid == NOBODY.pw_uid, file
+
+
+def test_without_an_admin_interface_everything_goes_on_working_too(folder: Path) -> None:
+    """Confined, killed, reloaded, its log rotated and ended, by signals alone and without an event loop."""
+    low = low_address()
+    log, old = folder / "log/sessions.log", folder / "log/sessions.log.1"
+    with pbload.nodes("echo", name="n") as nodes:
+        config = wished(nodes, folder, f"{low}:80", user="nobody") | {"admin": {"socket": "off"}}
+        with as_root(config, folder) as command:
+
+            def balancer() -> int:
+                """The one process beside the keeper, confined."""
+                wait_until(lambda: len(command.processes()) == 2, "there is a balancer")
+                (process,) = set(command.processes()) - {command.child.pid}
+                assert served((low, 80))
+                assert {(thread["Uid"], thread["Seccomp"]) for thread in threads_of(process)} == {
+                    (" ".join([str(NOBODY.pw_uid)] * 4), "2")
+                }
+                assert "asyncio" not in Path(f"/proc/{process}/maps").read_text()
+                return process
+
+            def next_balancer(before: int) -> int:
+                os.kill(before, SIGKILL)
+                wait_until(lambda: before not in command.processes(), "it has ended")
+                return balancer()
+
+            second = next_balancer(balancer())
+            config["listeners"]["in"]["bind"].append(f"{low}:81")
+            # Whether somebody may ask is what the start said, whatever is applied later.
+            command.rewrite(config | {"admin": {"socket": str(folder / "state/admin.sock")}})
+            command.signal(SIGHUP)
+            wait_until(lambda: served((low, 81)), "the reload is in force")
+            log.rename(old)
+            command.signal(SIGUSR1)
+            wait_until(log.exists, "the log is opened anew")
+            next_balancer(second)
+            assert served((low, 81))
+            assert not any(path.is_socket() for path in folder.rglob("*"))
+            command.signal(SIGTERM)
+            assert ended(command) == 0
 
 
 def test_certificates_elsewhere_are_read_and_renewed(folder: Path) -> None:

@@ -24,7 +24,8 @@ _FOR_EACH_PROCESS = (signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT)
 
 
 class Command:
-    """`protobalance run` on a configuration, its admin socket and messages in the same folder.
+    """`protobalance run` on a configuration, its admin socket and messages in the same folder, unless the
+    configuration says something of its own about the admin interface.
 
     `child` is its first process, the keeper; all its processes are one process group.
     """
@@ -45,9 +46,10 @@ class Command:
         self.file = written(config, folder / "protobalance.toml")
         self.socket = socket or folder / "admin.sock"
         self.messages = folder / "messages"
+        asked_at = [] if "admin" in config else ["--socket", str(self.socket)]
         with self.messages.open("ab") as messages:
             self.child = subprocess.Popen(
-                [*under, program, "run", str(self.file), "--socket", str(self.socket), *options],
+                [*under, program, "run", str(self.file), *asked_at, *options],
                 stdin=terminal,
                 stdout=subprocess.PIPE,
                 stderr=messages,

@@ -51,7 +51,12 @@ def as_root(config: Config, folder: Path, *under: str) -> AbstractContextManager
 
 
 def threads(command: Command) -> Iterator[dict[str, str]]:
-    """What the kernel says of each thread."""
-    for task in Path(f"/proc/{command.status().balancer_pid}/task").iterdir():
+    """What the kernel says of each thread of the balancer."""
+    return threads_of(command.balancer())
+
+
+def threads_of(process: int) -> Iterator[dict[str, str]]:
+    """What the kernel says of each."""
+    for task in Path(f"/proc/{process}/task").iterdir():
         lines = (task / "status").read_text().splitlines()
         yield {name: " ".join(rest.split()) for name, _, rest in (line.partition(":") for line in lines)}
