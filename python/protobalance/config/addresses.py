@@ -143,12 +143,20 @@ def _split(text: str) -> tuple[str, str]:
         if not bracket or numeric_host(host) is None or ":" not in host:
             raise Malformed("brackets hold an IPv6 address and are followed by a colon and the port")
         return host, port
+    if "://" in text:
+        raise Malformed("a URL is no address", _without_scheme(text))
     host, colon, port = text.rpartition(":")
     if not colon:
         raise Malformed("the port is missing")
     if ":" in host:
         raise Malformed("an IPv6 address stands in brackets", _with_brackets(text))
     return host, port
+
+
+def _without_scheme(text: str) -> str | None:
+    bare = text.partition("://")[2].partition("/")[0]
+    host, _, port = bare.rpartition(":")
+    return bare if port.isdigit() and (numeric_host(host.strip("[]")) or is_server_name(host)) else None
 
 
 def _with_brackets(text: str) -> str | None:

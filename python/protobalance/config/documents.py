@@ -3,7 +3,7 @@ the first one's folder. A document is asked for places only when there is an err
 """
 
 # pathlib would cost milliseconds of every start.
-# ruff: noqa: PTH113, PTH117, PTH118, PTH123, PTH207
+# ruff: noqa: PTH112, PTH113, PTH117, PTH118, PTH123, PTH207
 
 from __future__ import annotations
 
@@ -188,6 +188,9 @@ class Documents:
                 self.findings.add(path, f"{write_text(name)} leads outside of the configuration's folder")
             elif os.path.isfile(file):
                 files.append(file)
+            elif not glob.has_magic(pattern):
+                near = write_text(os.path.join(pattern, "*.toml")) if os.path.isdir(file) else None
+                self.findings.add(path, f"{write_text(name)} is no file", near)
         return files
 
 

@@ -43,11 +43,11 @@ def what_came(raw: object) -> str:
             return f"the {type(raw).__name__} {raw}"
 
 
-def nearest(word: str, known: tuple[str, ...]) -> str | None:
-    """The known word that was probably meant."""
+def nearest(word: str, known: tuple[str, ...], likeness: float = 0.6) -> str | None:
+    """The known word that was probably meant; none that is less like it (0 to 1)."""
     import difflib  # noqa: PLC0415 - only to report an error: it costs 5 ms of a start
 
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=likeness)
     return near[0] if near else None
 
 

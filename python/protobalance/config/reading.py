@@ -12,6 +12,8 @@ from protobalance.config.kinds import NAME_WORDS, Kind, Refused, is_name, neares
 from protobalance.config.schema import Array, Field, Named, Pairs, Table, fields_of
 from protobalance.config.writing import Path, write_key
 
+SLIP = 0.8  # as like each other as one key and the same with a letter wrong
+
 
 def read_section(section: type, raw: object, path: Path, findings: Findings, name: str | None = None) -> Any:
     """The section's value; None if it is no table at all. `name`: by which it is listed."""
@@ -37,9 +39,14 @@ def read_section(section: type, raw: object, path: Path, findings: Findings, nam
 
 def _unknown(key: str, path: Path, fields: dict[str, Field], findings: Findings) -> str | None:
     """Notes it; the key that was probably meant."""
-    near = nearest(key, tuple(fields))
+    from protobalance.config.elsewhere import homes  # noqa: PLC0415 - only to report an error
+
+    slip = nearest(key, tuple(fields), likeness=SLIP)
+    known = [] if slip else homes(key, path)
+    near = None if known else slip or nearest(key, tuple(fields))
     expected = "" if near else f", expected one of: {', '.join(fields)}"
-    findings.add((*path, key), f"unknown key{expected}", near, at="key")
+    hint = f" here: it belongs in {' or '.join(known)}" if known else expected
+    findings.add((*path, key), f"unknown key{hint}", near, at="key")
     return near
 
 

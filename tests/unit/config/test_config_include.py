@@ -76,3 +76,8 @@ def test_a_folder_like_its_neighbour_is_outside(folder: Path) -> None:
 def test_a_text_can_include_nothing() -> None:
     with pytest.raises(ConfigError, match="include: nothing can be included here"):
         loads(MAIN)
+
+
+def test_a_folder_is_not_taken_for_its_files(folder: Path) -> None:
+    (folder / "main.toml").write_text(MAIN.replace('"conf.d/*.toml"', '"conf.d"'))
+    assert 'main.toml:2:12: include[0]: "conf.d" is no file; did you mean "conf.d/*.toml"?' in refusal(folder)
