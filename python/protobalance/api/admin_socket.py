@@ -14,13 +14,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from protobalance.api.socket_path import refuse_impossible
 from protobalance.control.refusal import Refused
 from protobalance.keeper import ALONE, Backing
 
 KEPT = "admin"
 BACKLOG = 64
 LOCK_TRIES, LOCK_PAUSE = 20, 0.05  # one second in all
-PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path, without the final zero (unix(7))
 
 
 @contextlib.contextmanager
@@ -62,14 +62,7 @@ def _remove_if_same(path: Path, made: os.stat_result) -> None:
 
 
 def _claim(path: Path) -> socket.socket:
-    name = os.fsencode(path)
-    if len(name) > PATH_LIMIT or b"\0" in name:
-        raise Refused(
-            "invalid",
-            f"the path is longer than {PATH_LIMIT} bytes or has a zero byte in it",
-            str(path),
-            "choose another one with --socket",
-        )
+    refuse_impossible(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _only_starter(path.parent):

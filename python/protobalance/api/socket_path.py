@@ -11,6 +11,7 @@ from protobalance.control.refusal import Refused
 
 VARIABLE = "PROTOBALANCE_SOCKET"
 NAME = "admin.sock"
+PATH_LIMIT = 107  # bytes in sockaddr_un.sun_path, without the final zero (unix(7))
 OFF = "off"  # instead of a path: no admin interface; a file of that name is "./off"
 
 
@@ -43,7 +44,20 @@ def asked_socket(given: Path | None) -> Path:
             f"--socket or ${VARIABLE}",
             'name the socket of one that has one; SIGHUP applies the file of one started with "off"',
         )
+    refuse_impossible(path)
     return path
+
+
+def refuse_impossible(path: Path) -> None:
+    """Raises `Refused` where no socket can have this path."""
+    name = os.fsencode(path)
+    if len(name) > PATH_LIMIT or b"\0" in name:
+        raise Refused(
+            "invalid",
+            f"the path is longer than {PATH_LIMIT} bytes or has a zero byte in it",
+            str(path),
+            "choose another one with --socket",
+        )
 
 
 def _default(environment: Mapping[str, str], user: int) -> Path:

@@ -39,7 +39,10 @@ def add_file(parser: argparse.ArgumentParser) -> None:
 
 def count(word: str) -> int:
     """A number of things, at least one."""
-    number = int(word)
+    try:
+        number = int(word)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number") from None
     if number < 1:
         raise argparse.ArgumentTypeError(f"{word!r} is not at least 1")
     return number

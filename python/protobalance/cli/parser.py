@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
+from typing import NoReturn
 
 from protobalance.control.refusal import nearest
 
@@ -29,6 +30,7 @@ VERBS = {
     "schema": "print the JSON Schema of the configuration, for editors",
     "completion": "print a shell's completion script",
 }
+OWN_OPTIONS = {"--help", "--version"}
 DESCRIPTION = "A load balancer for any TCP service: Python decides, Rust moves the bytes."
 
 
@@ -44,11 +46,32 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if not argv:
         parser.print_help(sys.stderr)
         parser.exit(2)
+    if wanted is not None and argv[0].startswith("--") and argv[0] not in OWN_OPTIONS:
+        parser.error(f"{argv[0]} stands before the command, not after it: protobalance COMMAND {argv[0]}")
     if wanted is not None and wanted not in VERBS:
         meant = nearest(wanted, list(VERBS))
         remedy = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(VERBS)}"
         parser.error(f"there is no command {wanted!r}; {remedy}")
-    return parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        _refuse(unknown, _asked(parser, argv))
+    return arguments
+
+
+def _asked(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the verb, and of its action if it has actions."""
+    for word in argv:
+        parser = subparsers(parser).get(word, parser)
+    return parser
+
+
+def _refuse(unknown: Sequence[str], parser: argparse.ArgumentParser) -> NoReturn:
+    """By the verb that does not know them, which shows its own usage."""
+    word = unknown[0].partition("=")[0]
+    options = [option for action in actions(parser) for option in action.option_strings]
+    meant = nearest(word, options) if word.startswith("-") else ""
+    remedy = f"; did you mean {meant}?" if meant else ""
+    parser.error(f"unrecognized arguments: {' '.join(unknown)}{remedy}")
 
 
 def build(loaded: Sequence[str]) -> argparse.ArgumentParser:

@@ -36,6 +36,12 @@ def test_there_may_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
         socket_path.asked_socket(None)
 
 
+def test_a_path_that_no_socket_can_have_is_refused_before_it_is_asked() -> None:
+    with pytest.raises(Refused, match="longer than 107 bytes"):
+        socket_path.asked_socket(Path("/tmp", "x" * 103))  # noqa: S108 - never made
+    assert socket_path.asked_socket(Path("/tmp", "x" * 102))  # noqa: S108 - the same
+
+
 def test_a_relative_path_is_made_absolute() -> None:
     assert chosen_socket(Path("here.sock"), environment={}) == Path.cwd() / "here.sock"
 

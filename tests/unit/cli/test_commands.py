@@ -329,6 +329,28 @@ def test_a_slip_of_the_pen_is_told_what_was_meant(capsys: pytest.CaptureFixture[
     assert "there is no command 'stauts'; did you mean 'status'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["status", "--wacth"], "status: error: unrecognized arguments: --wacth; did you mean --watch?"),
+        (["node", "set", "web/a", "--claer"], "node set: error: unrecognized arguments: --claer; did you"),
+        (["check", "a.toml", "b.toml"], "protobalance check: error: unrecognized arguments: b.toml\n"),
+        (
+            ["--socket", "/run/x.sock", "status"],
+            "before the command, not after it: protobalance COMMAND --socket",
+        ),
+        (["sessions", "--limit", "x"], "argument --limit: 'x' is not a whole number"),
+    ],
+)
+def test_wrong_usage_is_told_by_the_command_that_was_meant(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
 def test_without_a_word_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([])
