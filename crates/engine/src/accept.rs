@@ -360,6 +360,7 @@ impl Worker {
             to_client: Flow::new(),
             broken: None,
             closing: None,
+            undelivered: 0,
             ftp: None,
             attempt: 0,
             decision,

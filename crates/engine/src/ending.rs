@@ -59,10 +59,11 @@ impl Worker {
             self.say_goodbye(key);
             return self.finish(key);
         }
-        match survivor(reason) {
+        pair.undelivered = survivor(reason).map_or(0, |side| undelivered(pair, side));
+        match pair.undelivered {
+            0 => self.cut_off(key),
             // Data written before a reset still arrives (law 7): the reset waits for it.
-            Some(side) if undelivered(pair, side) => self.timer.arm(key, self.at.now.after(LINGER_ROUND)),
-            _ => self.cut_off(key),
+            _ => self.timer.arm(key, self.at.now.after(LINGER_ROUND)),
         }
     }
 
@@ -90,7 +91,11 @@ impl Worker {
     pub(crate) fn close_if_delivered(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
         let Some(side) = pair.closing.and_then(survivor) else { return };
-        if undelivered(pair, side) && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
+        let left = undelivered(pair, side);
+        if left < std::mem::replace(&mut pair.undelivered, left) {
+            pair.session.touch(self.at.now);
+        }
+        if left > 0 && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
             return self.timer.arm(key, self.at.now.after(LINGER_ROUND));
         }
         self.cut_off(key);
@@ -124,16 +129,16 @@ fn broken_behind_a_stall(pair: &mut Pair) -> Option<Side> {
     }
 }
 
-/// Whether bytes for the side are still on their way: held by us, or not acknowledged by its kernel.
-/// None are to a side that is gone itself.
-fn undelivered(pair: &mut Pair, side: Side) -> bool {
+/// Bytes for the side that are still on their way: held by us, or not acknowledged by its kernel. None are
+/// to a side that is gone itself.
+fn undelivered(pair: &mut Pair, side: Side) -> u32 {
     if pair.has_failed(side) {
-        return false;
+        return 0;
     }
-    pair.waits_for(side)
-        || pair
-            .socket(side)
-            .is_some_and(|socket| crate::sys::unacknowledged(socket).is_ok_and(|bytes| bytes > 0))
+    // What else waits, of TLS or an introduction, is not counted but waited for.
+    let held = (pair.flow_from(other(side)).held() as u32).max(u32::from(pair.waits_for(side)));
+    let written = pair.socket(side).and_then(|socket| crate::sys::unacknowledged(socket).ok());
+    held + written.unwrap_or(0)
 }
 
 /// Makes the closing of both sockets a reset, so that nobody takes it for a clean end.

@@ -46,6 +46,8 @@ pub(crate) struct Pair {
     pub(crate) broken: Option<Side>,
     /// Over, but the other side's kernel still has data to deliver before the reset.
     pub(crate) closing: Option<CloseReason>,
+    /// So much of it, when that was last looked at.
+    pub(crate) undelivered: u32,
     /// What is known of it as a control connection of FTP, where it is one.
     pub(crate) ftp: Option<Box<Control>>,
     /// Counts attempts, so that events of a dropped node socket are recognised.
@@ -170,6 +172,11 @@ impl Pair {
                 Some(control) => self.to_client.pump(Rewritten { node, control }, client, turn),
             },
         }
+    }
+
+    /// Grows with every byte that moves: what was read from the node, and what either side took.
+    pub(crate) fn moved(&self) -> u64 {
+        self.to_node.delivered() + self.to_client.read() + self.to_client.delivered()
     }
 
     /// Whether epoll was asked to tell of room to write to a side.

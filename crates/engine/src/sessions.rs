@@ -32,8 +32,9 @@ impl Worker {
     /// be told at once that there is some.
     pub(crate) fn await_room(&mut self, key: u32, side: Side) {
         let Some(pair) = self.table.get_mut(key) else { return };
+        let connecting = side == Side::Node && pair.session.phase() == Phase::Connecting;
         // Until an attempt's connection stands, its socket is watched for that anyway.
-        if pair.session.phase() == Phase::Connecting || !pair.waits_for(side) {
+        if connecting || !pair.waits_for(side) {
             return;
         }
         if !std::mem::replace(pair.awaits_room(side), true) {
@@ -129,12 +130,12 @@ impl Worker {
             }
             return;
         }
-        let (held, moved) = (pair.held(), pair.to_node.delivered() + pair.to_client.read());
+        let (held, moved) = (pair.held(), pair.moved());
         let mut turn = Turn { buffer: &mut self.buffer, pipes: &mut self.pipes, frugal };
         let pumped = pair.pump_from(side, ahead, &mut turn);
         let replied = side == Side::Node && pair.ftp.is_some();
         self.held = self.held + pair.held() - held;
-        if pair.to_node.delivered() + pair.to_client.read() != moved {
+        if pair.moved() != moved {
             pair.session.touch(self.at.now);
             if !std::mem::replace(&mut pair.dirty, true) {
                 self.mark_dirty(key);
@@ -144,7 +145,10 @@ impl Worker {
         if replied {
             self.after_replies(key);
         }
-        self.await_room(key, other(side));
+        // Whom it was read from may be owed an answer of TLS.
+        for side in [side, other(side)] {
+            self.await_room(key, side);
+        }
         self.after_pump(key, side, pumped);
     }
 
@@ -236,6 +240,8 @@ impl Worker {
         if error == Errno::TIMEDOUT {
             return self.step(key, Event::Vanished(side));
         }
+        // No end will follow its last bytes that they could wait for.
+        pair.flow_from(side).note_last_words(false);
         match pair.broken.replace(side) {
             None => self.pump(key, side),
             Some(_) => {
@@ -374,3 +380,9 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod stage;
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 //! has validated it for the operator; the engine still refuses what it cannot carry out.
 //! Durations are in milliseconds, 0 meaning "none" where a limit may be absent; sizes in bytes.
 
+#[cfg(test)]
+pub(crate) mod one_node;
 mod tls;
 
 use std::collections::HashMap;

@@ -9,6 +9,8 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, mun
 
 const SIOCATMARK: Opcode = 0x8905;
 const SIOCOUTQ: Opcode = 0x5411;
+#[cfg(test)]
+const SIOCOUTQNSD: Opcode = 0x894B;
 
 /// Whether the next byte to read is the urgent one.
 pub(crate) fn at_mark(socket: impl AsFd) -> Result<bool> {
@@ -20,6 +22,13 @@ pub(crate) fn at_mark(socket: impl AsFd) -> Result<bool> {
 pub(crate) fn unacknowledged(socket: impl AsFd) -> Result<u32> {
     // SAFETY: SIOCOUTQ writes one int to its argument, which Getter provides.
     unsafe { ioctl(socket, Getter::<SIOCOUTQ, i32>::new()) }.map(|bytes| bytes.unsigned_abs())
+}
+
+/// Bytes written that have not been sent yet.
+#[cfg(test)]
+pub(crate) fn unsent(socket: impl AsFd) -> Result<u32> {
+    // SAFETY: SIOCOUTQNSD writes one int to its argument, which Getter provides.
+    unsafe { ioctl(socket, Getter::<SIOCOUTQNSD, i32>::new()) }.map(|bytes| bytes.unsigned_abs())
 }
 
 /// Has `bind` with port 0 take an address and no port: `connect` chooses one that is free towards its peer.

@@ -18,4 +18,4 @@ pub(crate) use outward::{Outward, fault};
 pub(crate) use validity::validity;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

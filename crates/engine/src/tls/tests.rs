@@ -85,14 +85,14 @@ fn sockets() -> (UnixStream, UnixStream) {
 }
 
 /// Two links, and the sockets between them.
-struct Joined {
-    client: Box<Link>,
-    server: Box<Link>,
-    near: UnixStream,
-    far: UnixStream,
+pub(crate) struct Joined {
+    pub(crate) client: Box<Link>,
+    pub(crate) server: Box<Link>,
+    pub(crate) near: UnixStream,
+    pub(crate) far: UnixStream,
 }
 
-fn joined() -> Joined {
+pub(crate) fn joined() -> Joined {
     let authority = Authority::new();
     let server = authority.inward("1.2", &[authority.signs("a.test")]).link().expect("a session");
     let client = authority.outward("a.test").link(0, Some(b"h2")).expect("a session");
@@ -109,7 +109,7 @@ impl Joined {
     }
 
     /// One byte each way, so that whatever follows a handshake is out of the way.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let mut buffer = vec![0; BUFFER];
         let (mut client, mut server) = self.ends();
         assert_eq!(client.send(b"?", Manner::Plain), Ok(1));

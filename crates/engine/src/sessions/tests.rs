@@ -1,0 +1,165 @@
+//! What a session does when its sockets take little, end or break: nothing is lost, nothing stands still.
+
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use protobalance_core::session::Side;
+use rustix::io::Errno;
+use rustix::net::sockopt;
+
+use super::stage::Stage;
+use crate::pair::other;
+use crate::relay::{Manner, Sink};
+use crate::sys::{unacknowledged, unsent};
+use crate::tls::End;
+use crate::tls::tests::joined;
+
+const SIDES: [Side; 2] = [Side::Client, Side::Node];
+const PIECE: usize = 64 * 1024;
+
+/// Has a side say more than the other, which does not read, is given.
+fn stall(stage: &mut Stage, from: Side) -> usize {
+    let (mut said, piece) = (0, vec![b'.'; PIECE]);
+    loop {
+        let count = stage.end(from).write(&piece).unwrap_or(0);
+        said += count;
+        if !stage.look() && count == 0 && stage.pair().expect("open").flow_from(from).held() > 0 {
+            return said;
+        }
+    }
+}
+
+fn active_now(stage: &mut Stage) -> bool {
+    let now = stage.worker.at.now;
+    stage.pair().expect("open").session.active_at() == now
+}
+
+#[test]
+fn room_is_asked_for_only_where_there_was_none() {
+    for from in SIDES {
+        let mut stage = Stage::new();
+        assert!(!*stage.pair().expect("open").awaits_room(Side::Client));
+        let said = stall(&mut stage, from);
+        assert!(*stage.pair().expect("open").awaits_room(other(from)));
+        let mut heard = 0;
+        while heard < said {
+            heard += stage.hear(other(from), PIECE).len();
+        }
+        assert_eq!((heard, stage.pair().expect("open").held()), (said, 0));
+    }
+}
+
+/// What is held leaves in pieces where a slow peer takes little at a time; meanwhile nothing is read.
+#[test]
+fn a_slow_reader_is_not_idle() {
+    for from in SIDES {
+        let mut stage = Stage::new();
+        let near = stage.pair().expect("open").socket(other(from)).expect("a socket");
+        sockopt::set_socket_send_buffer_size(near, 4096).expect("small");
+        stage.hold(from, 16 * PIECE);
+        while stage.look() {}
+        stage.worker.at.now = stage.worker.at.now.after(Duration::from_secs(30));
+        let flow = stage.pair().expect("open").flow_from(from);
+        let (read, delivered) = (flow.read(), flow.delivered());
+        while stage.pair().expect("open").flow_from(from).delivered() == delivered {
+            stage.hear(other(from), 1024);
+        }
+        assert_eq!(stage.pair().expect("open").flow_from(from).read(), read, "nothing more was read");
+        assert!(active_now(&mut stage), "{from:?}");
+    }
+}
+
+/// Law 7: as long as it takes something, what was written before a reset still arrives.
+#[test]
+fn a_reset_waits_for_a_slow_reader() {
+    for from in SIDES {
+        let mut stage = Stage::new();
+        let said = stall(&mut stage, from);
+        let mut heard = 0;
+        while stage.pair().expect("open").flow_from(from).delivered() <= said as u64 {
+            heard += stage.hear(other(from), PIECE).len();
+        }
+        sockopt::set_socket_linger(stage.end(from), Some(Duration::ZERO)).expect("a reset at the end");
+        stage.leave(from);
+        stage.until(|pair| pair.closing.is_some());
+        let mut before = left_for(&mut stage, other(from));
+        assert!(before > PIECE as u32, "{before} bytes are on their way");
+        while before > 0 {
+            while left_for(&mut stage, other(from)) == before {
+                heard += stage.read(other(from), PIECE).len();
+            }
+            before = left_for(&mut stage, other(from));
+            stage.pass(Duration::from_secs(3));
+        }
+        assert!(stage.pair().is_none(), "{heard} of {said} bytes were read, the others can be");
+    }
+}
+
+/// What it left unread is nobody's any more.
+#[test]
+fn a_reset_does_not_wait_for_who_sent_it() {
+    for from in SIDES {
+        let mut stage = Stage::new();
+        stall(&mut stage, other(from));
+        stage.leave(from);
+        while stage.pair().is_some() {
+            stage.wait();
+        }
+        assert_eq!(stage.worker.held, 0);
+    }
+}
+
+/// What of its bytes has not arrived at a side.
+fn left_for(stage: &mut Stage, side: Side) -> u32 {
+    let socket = stage.pair().expect("the reset waits").socket(side).expect("a socket");
+    unacknowledged(socket).expect("asked")
+}
+
+/// What it sent before is read to its end, and goes out at once: no end follows that would take it along.
+#[test]
+fn the_last_bytes_of_a_side_that_broke_do_not_wait_for_an_end() {
+    for from in SIDES {
+        let mut stage = Stage::new();
+        let stayed = other(from);
+        stage.end(from).write_all(b"last words").expect("room");
+        stage.end(from).shutdown(Shutdown::Write).expect("ended");
+        // It is known that nothing follows, but what came before it has not been read yet.
+        let near = stage.pair().expect("open").socket(from).expect("a socket");
+        let all = rustix::event::PollFlags::RDHUP;
+        rustix::event::poll(&mut [rustix::event::PollFd::new(&near, all)], None).expect("it arrives");
+        stage.pair().expect("open").flow_from(from).note_hangup();
+        stage.worker.sink_broke(stage.key, from, Errno::PIPE);
+        if let Some(pair) = stage.pair() {
+            assert_eq!(unsent(pair.socket(stayed).expect("a socket")), Ok(0), "{from:?}");
+        }
+        let mut heard = Vec::new();
+        while heard.len() < 10 {
+            heard.extend(stage.hear(stayed, 10));
+        }
+        assert_eq!(heard, b"last words");
+    }
+}
+
+/// Nothing else need ever be said to the client.
+#[test]
+fn an_answer_of_tls_goes_out_when_there_is_room() {
+    let mut tls = joined();
+    tls.settle();
+    let (near, far) = (tls.near, tls.far);
+    let mut stage = Stage::opened((near, far.try_clone().expect("a descriptor")), Some(tls.server));
+    let mut filler = 0;
+    while let Ok(count) = (&far).write(&[0; 1000]) {
+        filler += count;
+    }
+    let pair = stage.pair().expect("open");
+    let link = pair.client_tls.as_mut().expect("it speaks TLS");
+    assert_eq!(End::Tls(link, far.as_fd()).send(b"answer", Manner::Plain), Ok(6));
+    stage.worker.held += pair.held();
+    stage.worker.pump(stage.key, Side::Client);
+    let mut heard = 0;
+    while heard <= filler {
+        heard += stage.hear(Side::Client, PIECE).len();
+    }
+}
