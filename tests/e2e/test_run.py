@@ -172,6 +172,30 @@ def test_a_bad_file_is_refused_at_the_start(tmp_path: Path) -> None:
     assert f"{file}:3" in done.stderr
 
 
+def test_a_balancer_serves_whoever_closed_its_standard_streams(tmp_path: Path) -> None:
+    """What it has to say goes nowhere then, and never to a connection that got their numbers."""
+    closed = ("sh", "-c", 'exec "$@" <&- 2>&-', "sh")
+    with pbload.nodes("echo", name="n") as nodes, running(wish(nodes), tmp_path, under=closed) as command:
+        address = command.address()
+        assert _answers(address) == {"n"}
+        for pid in command.processes():
+            assert {str(Path(f"/proc/{pid}/fd/{number}").readlink()) for number in (0, 2)} == {"/dev/null"}
+        command.ask("upgrade")
+        assert _answers(address) == {"n"}
+
+
+def test_a_ready_line_that_cannot_be_written_is_told_in_the_log(tmp_path: Path) -> None:
+    """A disk that is full, or a reader that is gone, is no reason not to serve."""
+    with pbload.nodes("echo", name="n") as nodes:
+        command = Command(wish(nodes), tmp_path, under=("sh", "-c", 'exec "$@" >/dev/full', "sh"))
+        with command.child:
+            wait_until(lambda: command.said(" ready: "), "it serves")
+            assert command.said("warning: standard output cannot be written: No space left on device")
+            assert _answers(command.address()) == {"n"}
+            command.signal(SIGTERM)
+            assert ended(command) == 0
+
+
 def test_start_up_is_measured(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """Reports the time from the command to the first answer, and the memory at idle; asserts nothing about
     either, for the machine may be busy.

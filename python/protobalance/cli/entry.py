@@ -5,11 +5,10 @@ unless the fault is ours.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
-from protobalance.cli import parser
+from protobalance.cli import parser, standard_streams
 from protobalance.cli.failure import CommandFailed, error_json
 from protobalance.control.outside_text import in_json, one_line
 from protobalance.control.refusal import Refused
@@ -20,8 +19,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code."""
-    if sys.stdout is None:  # closed by the caller (`>&-`): nobody wants to read
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the process ends
+    standard_streams.have_all()
     arguments = argparse.Namespace()
     try:
         arguments = parser.parse(sys.argv[1:] if argv is None else argv)
@@ -33,12 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _forget_the_rest()  # the reader (`head`, a pager) has seen enough
+        standard_streams.forget_output()  # the reader (`head`, a pager) has seen enough
         return DONE
     except OSError as error:
         if not _is_stuck():
             raise
-        _forget_the_rest()
+        standard_streams.forget_output()
         print(f"protobalance: standard output cannot be written: {error.strerror}", file=sys.stderr)
         return REFUSED
     return code
@@ -62,8 +60,3 @@ def _is_stuck() -> bool:
     except OSError:
         return True
     return False
-
-
-def _forget_the_rest() -> None:
-    """What is still buffered must not fail again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,6 +17,7 @@ import protobalance
 from protobalance import config as configuration
 from protobalance.api.admin_socket import kept_name, refuse_if_taken
 from protobalance.api.socket_path import chosen_socket
+from protobalance.cli import standard_streams
 from protobalance.config import Config, ConfigError
 from protobalance.control import lifecycle
 from protobalance.control.confinement import confine
@@ -90,10 +91,16 @@ def _free_socket(given: Path | None, configured: str | None, backing: Backing) -
 def _announce(line: str, backing: Backing) -> None:
     """To whoever started the command; later ones are news for the log, for nobody may be reading any more."""
     said = one_line(f"protobalance {protobalance.__version__} {line}")
-    if backing.occasion.why == "start":
+    log = OperatorLog(to_stream())
+    if backing.occasion.why != "start":
+        log.info(said)
+        return
+    try:
         print(said, flush=True)
-    else:
-        OperatorLog(to_stream()).info(said)
+    except OSError as error:
+        standard_streams.forget_output()
+        log.warning(f"standard output cannot be written: {error.strerror}; it is told here:")
+        log.info(said)
 
 
 def _with_workers(wanted: int) -> EngineFactory:
