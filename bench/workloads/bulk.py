@@ -16,6 +16,7 @@ WAYS = {"down": Shape(request=1, answer=BLOCK), "up": Shape(request=BLOCK, answe
 
 
 class Bulk(Workload):
+    rounds = 9
     metrics = (
         Metric("gigabytes_per_second", "GB/s", 2),
         Metric("cpu_per_gigabyte", "balancer CPU s/GB", 3),

@@ -27,6 +27,7 @@ class PingPong(Workload):
         self.parallel = parallel
         self.name = f"ping-pong-{parallel}"
         self.quick = parallel == 64
+        self.rounds = 9 if parallel == 1000 else PingPong.rounds
         self.about = (
             f"Connections that stay: {parallel}. On each, 1 KiB is sent and 1 KiB given back, in turn."
         )

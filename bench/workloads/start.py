@@ -68,7 +68,7 @@ class _Engine(ProtoBalance):
 
 class Start(Workload):
     name = "start"
-    rounds = 9
+    rounds = 7
     about = (
         "Milliseconds from the start of the program until a client's connection stands, and until it has the "
         "first byte of an answer; then, once they are quiet, the memory of its processes (PSS), and again "

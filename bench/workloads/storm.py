@@ -17,7 +17,7 @@ CLIENTS = 9_500
 
 class Storm(Workload):
     name = "storm"
-    rounds = 5
+    rounds = 3
     about = (
         f"{CLIENTS:,} clients connect at once, send 100 bytes and wait for 100; none leaves. Times from the "
         "connect to the answer; a second and more is a connection that the kernel had no room for and that "
