@@ -55,6 +55,15 @@ def test_9500_sessions_at_once_and_their_memory_comes_back(
     assert after - before < KEPT
 
 
+def test_the_table_of_descriptors_has_its_size_from_the_start(tmp_path: Path) -> None:
+    """Growing it, the kernel has a process of several threads wait for some 20 ms: nobody would be served."""
+    with pbload.nodes("echo") as nodes, running(wish(nodes), tmp_path) as command:
+        status = command.status()
+        lines = Path(f"/proc/{status.balancer_pid}/status").read_text().splitlines()
+        (size,) = (int(line.split()[1]) for line in lines if line.startswith("FDSize"))
+        assert size >= min(2 * status.max_sessions, 65_536)
+
+
 @pytest.mark.timeout(180)
 def test_200_readers_that_do_not_read_cost_no_more_than_the_cap(
     tmp_path: Path, record_property: Callable[[str, object], None]

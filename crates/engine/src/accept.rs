@@ -1,192 +1,33 @@
-//! Taking connections in. At a limit the worker stops accepting, instead of accepting what it cannot
-//! serve: the connections wait in the kernel's queue, and it looks again a little later (law 9).
+//! Taking connections in, in two steps. All that wait at a door leave the kernel's queue first, which drops
+//! whom it has no room for; then sessions are opened for some of them each turn, in the order they came, so
+//! that no flood keeps the sessions that there are from their bytes.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use protobalance_core::failover::Trace;
-use protobalance_core::moment::Moment;
 use protobalance_core::session::{Action, Session, Side};
-use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with};
 
 use crate::admission::{TurnedAway, admit};
 use crate::arrivals::header;
-use crate::bind::Bound;
+use crate::doors::{DESCRIPTORS, LISTENER_RATE, LISTENER_SESSIONS, PAUSE, SESSIONS};
 use crate::newcomer::Newcomer;
 use crate::pair::{NodeTuning, Pair};
 use crate::plan::Listener;
-use crate::ports::Pin;
 use crate::relay::Flow;
-use crate::report::Event as Told;
-use crate::token::Token;
 use crate::worker::Worker;
 
-/// Connections taken in per wake-up and listener: no flood keeps sessions waiting for longer.
-const ACCEPTS_PER_TURN: usize = 64;
-/// How soon a worker at a limit looks again, if none of its own sessions ends before.
-const PAUSE: Duration = Duration::from_millis(20);
-/// A limit counts as no longer reached when it was not reached for so long: at a limit, each session
-/// that ends lets one in, and nobody wants to hear of each.
-const CALM: Duration = Duration::from_secs(1);
-
-/// What keeps a worker from accepting, in a word and a sentence.
-pub(crate) struct Limit {
-    word: &'static str,
-    sentence: &'static str,
-}
-
-const SESSIONS: Limit = Limit {
-    word: "sessions",
-    sentence: "max_sessions is reached: new connections wait in the kernel's queue",
-};
-const LISTENER_SESSIONS: Limit = Limit {
-    word: "listener-sessions",
-    sentence: "a listener's max_sessions is reached: its new connections wait in the kernel's queue",
-};
-const LISTENER_RATE: Limit = Limit {
-    word: "listener-rate",
-    sentence: "a listener's new_sessions_per_second is reached: its new connections wait in the kernel's queue",
-};
-pub(crate) const DESCRIPTORS: Limit = Limit {
-    word: "descriptors",
-    sentence: "no descriptors or memory are left: new connections wait in the kernel's queue",
-};
-
-pub(crate) const DATA_PORTS: Limit = Limit {
-    word: "data-ports",
-    sentence: "no port of ftp.data_ports is free: clients who ask for one are told to try again (425)",
-};
-
-/// A worker's listening sockets.
-#[derive(Debug, Default)]
-pub(crate) struct Doors {
-    /// By the place that their events name; a closed one leaves its place free.
-    doors: Vec<Option<Door>>,
-    /// When closed-for-now doors are looked at again.
-    look_again: Option<Moment>,
-    /// The limit that was told about and when it was last reached.
-    told: Option<(&'static str, Moment)>,
-}
-
-#[derive(Debug)]
-struct Door {
-    bound: Arc<Bound>,
-    /// Which of the address's sockets.
-    place: usize,
-    listener: Arc<Listener>,
-    /// The node that this port belongs to, if it belongs to one.
-    owner: Option<Pin>,
-    paused: bool,
-}
-
-impl Door {
-    fn new(bound: &Arc<Bound>, place: usize, listener: &Arc<Listener>) -> Door {
-        let owner = listener.ports.owner(&listener.route, bound.address.port());
-        Door { bound: Arc::clone(bound), place, listener: Arc::clone(listener), owner, paused: false }
-    }
-
-    fn serve(&mut self, listener: &Arc<Listener>) {
-        let paused = self.paused;
-        *self = Door { paused, ..Door::new(&self.bound, self.place, listener) };
-    }
-
-    fn socket(&self) -> BorrowedFd<'_> {
-        self.bound.socket(self.place)
-    }
-}
-
-impl Doors {
-    pub(crate) fn sleep(&self, now: Moment) -> Option<Duration> {
-        let calm = self.told.map(|(_, reached)| reached.after(CALM));
-        self.look_again.into_iter().chain(calm).min().map(|moment| moment.since(now))
-    }
-
-    /// A session ended: there may be room now.
-    pub(crate) fn look_again_soon(&mut self, now: Moment) {
-        if self.look_again.is_some() {
-            self.look_again = Some(now);
-        }
-    }
-}
+/// Connections taken from the queue of a listener per wake-up: a few microseconds each.
+const ACCEPTS_PER_TURN: usize = 512;
+/// Newcomers for whom sessions are opened per wake-up: ten times as much work each.
+const OPENS_PER_TURN: usize = 64;
 
 impl Worker {
-    /// Opens the plan's doors, closes those it has no more, and tells the others whom they serve now.
-    pub(crate) fn change_doors(&mut self) {
-        let plan = Arc::clone(&self.plan);
-        let kept: Vec<&Arc<Bound>> = plan.bound.iter().map(|(bound, _)| bound).collect();
-        self.close_doors(&kept);
-        for (bound, listener) in &plan.bound {
-            let mut known = false;
-            for door in self.doors.doors.iter_mut().flatten() {
-                if Arc::ptr_eq(&door.bound, bound) {
-                    door.serve(listener);
-                    known = true;
-                }
-            }
-            if !known {
-                for place in bound.watched_by(self.index) {
-                    self.open_door(bound, place, listener);
-                }
-            }
-        }
-    }
-
-    fn open_door(&mut self, bound: &Arc<Bound>, place: usize, listener: &Arc<Listener>) {
-        let door = Door::new(bound, place, listener);
-        let free = self.doors.doors.iter().position(Option::is_none);
-        let place = free.unwrap_or_else(|| {
-            self.doors.doors.push(None);
-            self.doors.doors.len() - 1
-        });
-        self.doors.doors[place] = Some(door);
-        self.watch_door(place);
-    }
-
-    /// Closes all doors but those kept. What waits in a closing door's queue is taken in first.
-    pub(crate) fn close_doors(&mut self, kept: &[&Arc<Bound>]) {
-        for place in 0..self.doors.doors.len() {
-            let Some(door) = &self.doors.doors[place] else { continue };
-            if kept.iter().any(|bound| Arc::ptr_eq(bound, &door.bound)) {
-                continue;
-            }
-            // At most what a queue can hold, however fast new ones come.
-            for _ in 0..u16::MAX {
-                if !self.accept_one(place) {
-                    break;
-                }
-            }
-            self.unwatch_door(place);
-            self.doors.doors[place] = None;
-        }
-    }
-
-    fn watch_door(&mut self, place: usize) {
-        let Some(door) = &self.doors.doors[place] else { return };
-        let mut flags = epoll::EventFlags::IN;
-        if door.bound.shared() {
-            flags |= epoll::EventFlags::EXCLUSIVE;
-        }
-        let token = epoll::EventData::new_u64(Token::Listener(place as u32).pack());
-        if let Err(error) = epoll::add(&self.epoll, door.socket(), token, flags) {
-            let message = format!("worker {} cannot watch {}: {error}", self.index, door.bound.address);
-            self.shared.events.tell(Told::Warning { message });
-        }
-    }
-
-    fn unwatch_door(&mut self, place: usize) {
-        if let Some(door) = &self.doors.doors[place]
-            && !door.paused
-        {
-            // It is watched, so this cannot fail.
-            let _ = epoll::delete(&self.epoll, door.socket());
-        }
-    }
-
     /// Takes in what waits at a door.
     pub(crate) fn accept(&mut self, place: usize) {
         for _ in 0..ACCEPTS_PER_TURN {
@@ -198,7 +39,7 @@ impl Worker {
 
     /// Whether the listener's rate allows one more; if not, the door is closed until it does.
     fn keeps_pace(&mut self, place: usize) -> bool {
-        let Some(Some(door)) = self.doors.doors.get(place) else { return false };
+        let Some(door) = self.doors.at(place) else { return false };
         let wait = door.listener.counts.pace.wait(self.at.now);
         if wait.is_zero() {
             return true;
@@ -208,8 +49,8 @@ impl Worker {
     }
 
     /// Takes in one connection; false if none waits or there is no room.
-    fn accept_one(&mut self, place: usize) -> bool {
-        let Some(Some(door)) = self.doors.doors.get(place) else { return false };
+    pub(crate) fn accept_one(&mut self, place: usize) -> bool {
+        let Some(door) = self.doors.at(place) else { return false };
         let listener = Arc::clone(&door.listener);
         if !self.spare.keep(&self.epoll) {
             self.pause(place, &DESCRIPTORS, PAUSE);
@@ -236,7 +77,7 @@ impl Worker {
         if let Ok(Some((socket, address))) = accepted {
             let pin = door.owner.clone();
             listener.counts.pace.pass(self.at.now);
-            self.take_in(Newcomer {
+            self.let_in(Newcomer {
                 socket,
                 address,
                 listener,
@@ -260,69 +101,50 @@ impl Worker {
         }
     }
 
-    /// Stops watching a door for a while: a full table must not spin the loop.
-    fn pause(&mut self, place: usize, limit: &Limit, span: Duration) {
-        self.unwatch_door(place);
-        if let Some(door) = &mut self.doors.doors[place] {
-            door.paused = true;
-        }
-        let then = self.at.now.after(span);
-        self.doors.look_again = Some(self.doors.look_again.map_or(then, |sooner| sooner.min(then)));
-        self.counts.paused.store(true, Relaxed);
-        self.reached(limit);
-    }
-
-    /// Tells of a limit, once for as long as it is reached again and again.
-    pub(crate) fn reached(&mut self, limit: &Limit) {
-        let told = self.doors.told.replace((limit.word, self.at.now));
-        if told.is_none_or(|(word, _)| word != limit.word) {
-            let event = Told::LimitReached { limit: limit.word.into(), message: limit.sentence.into() };
-            self.shared.events.tell(event);
-        }
-    }
-
-    /// Tries paused doors again when it is time.
-    pub(crate) fn reopen_doors(&mut self) {
-        if let Some((limit, reached)) = self.doors.told
-            && self.at.now >= reached.after(CALM)
-        {
-            self.doors.told = None;
-            self.shared.events.tell(Told::LimitCleared { limit: limit.into() });
-        }
-        if self.doors.look_again.is_none_or(|moment| self.at.now < moment) {
-            return;
-        }
-        self.doors.look_again = None;
-        for place in 0..self.doors.doors.len() {
-            if let Some(door) = &mut self.doors.doors[place]
-                && std::mem::replace(&mut door.paused, false)
-            {
-                self.watch_door(place);
-                self.accept(place);
+    /// Has a connection just accepted, for which there is room, wait for its session, unless its client may
+    /// not come in. Where a header is to name the client, that is not known yet.
+    fn let_in(&mut self, mut newcomer: Newcomer) {
+        if !header::names_client(&newcomer) {
+            let client = canonical(newcomer.address.ip());
+            match admit(&self.shared, &newcomer.listener, client, self.at.now) {
+                Ok(admitted) => newcomer.admitted = admitted,
+                Err(TurnedAway) => return self.turn_away(newcomer.socket, &newcomer.listener),
             }
         }
-        if self.doors.look_again.is_none() {
-            self.counts.paused.store(false, Relaxed);
+        self.counts.waiting.fetch_add(1, Relaxed);
+        self.newcomers.push_back(newcomer);
+    }
+
+    /// Opens sessions for those who have waited longest, while each can be given a node.
+    pub(crate) fn open_some(&mut self) {
+        for _ in 0..OPENS_PER_TURN.min(self.newcomers.len()) {
+            if !self.spare.keep(&self.epoll) {
+                return self.doors.look_again_by(self.at.now.after(PAUSE));
+            }
+            self.open_first();
+        }
+        if self.newcomers.is_empty() && self.newcomers.capacity() > ACCEPTS_PER_TURN {
+            self.newcomers = VecDeque::new();
         }
     }
 
-    /// Takes a connection just accepted, for which there is room, as far as it goes at once.
-    fn take_in(&mut self, mut newcomer: Newcomer) {
-        if header::names_client(&newcomer) {
-            // Who it is for is not known yet.
-            self.count_opened(&newcomer.listener);
-            return self.arrive(newcomer);
+    /// Opens sessions for all who wait: they came before whatever comes now.
+    pub(crate) fn open_all(&mut self) {
+        while !self.newcomers.is_empty() {
+            self.open_first();
         }
-        let client = canonical(newcomer.address.ip());
-        match admit(&self.shared, &newcomer.listener, client, self.at.now) {
-            Ok(admitted) => newcomer.admitted = admitted,
-            Err(TurnedAway) => return self.turn_away(newcomer.socket, &newcomer.listener),
-        }
+    }
+
+    /// Takes who has waited longest as far as it goes at once.
+    fn open_first(&mut self) {
+        let Some(newcomer) = self.newcomers.pop_front() else { return };
+        self.counts.waiting.fetch_sub(1, Relaxed);
         self.count_opened(&newcomer.listener);
         if newcomer.listener.preface.is_some() {
-            return self.arrive(newcomer);
+            self.arrive(newcomer);
+        } else {
+            self.open(newcomer);
         }
-        self.open(newcomer);
     }
 
     pub(crate) fn count_opened(&self, listener: &Listener) {

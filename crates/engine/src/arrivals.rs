@@ -12,7 +12,6 @@ mod handshake;
 pub(crate) mod header;
 mod hello;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -174,10 +173,7 @@ impl Worker {
     /// Opens the session. A plan may have come since the connection did.
     fn complete(&mut self, key: u32) {
         let Some(mut arrival) = self.leave(key) else { return };
-        let name = &arrival.newcomer.listener.name;
-        if let Some(current) = self.plan.listeners.iter().find(|listener| listener.name == *name) {
-            arrival.newcomer.listener = Arc::clone(current);
-        }
+        arrival.newcomer.keep_up(&self.plan);
         arrival.newcomer.learned().arrived_at = Some(arrival.arrived_at);
         // The session's own events are to come under its own name.
         let _ = epoll::delete(&self.epoll, &arrival.newcomer.socket);

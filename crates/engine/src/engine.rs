@@ -2,39 +2,40 @@
 //! for it; it waits for them only to say that a plan is in force everywhere.
 
 #[cfg(test)]
+mod crowds;
+mod handle;
+#[cfg(test)]
 mod panics;
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protobalance_core::cluster::welcome;
 use protobalance_core::failover::{Circumstances, Trace, preview};
-use rustix::event::{EventfdFlags, eventfd};
 
+use self::handle::{Handle, spawn};
 use crate::accept::canonical;
 use crate::admission::Admission;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::{candidate_reports, home_report};
 use crate::error::{EngineError, ErrorKind};
-use crate::events::{Events, signal};
+use crate::events::Events;
 use crate::handed_over::{HandedOver, Unclaimed};
-use crate::limits::{Room, pipes_possible, sessions_possible};
+use crate::limits::{Room, make_descriptor_table, pipes_possible, sessions_possible};
+use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::relay::{PIPE, Supply};
 use crate::report::{AttemptReport, DecisionReport, Event, ListeningReport, SessionReport, Snapshot};
 use crate::session_log::SessionLog;
 use crate::snapshot;
 use crate::spec::PlanSpec;
-use crate::sys::{adopt, ignore_broken_pipes};
+use crate::sys::adopt;
 use crate::unpoisoned;
-use crate::worker::{Command, SessionQuery, Shared, Worker, WorkerCounts};
+use crate::worker::{Command, SessionQuery, Shared, WorkerCounts};
 
 /// How long a worker may take to answer before it is taken for lost.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -49,14 +50,6 @@ pub struct Engine {
     /// Counts previews, so that a random policy's preview varies as its choices do.
     previews: AtomicU64,
     stopped: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Handle {
-    commands: Mutex<Sender<Command>>,
-    wake: Arc<OwnedFd>,
-    counts: Arc<WorkerCounts>,
-    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Engine {
@@ -78,7 +71,9 @@ impl Engine {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             some => some.min(256),
         };
+        let max_sessions = sessions_possible(max_sessions);
         let events = Arc::new(Events::new().map_err(|error| refused(error.into()))?);
+        make_descriptor_table(events.signal(), max_sessions);
         let log = SessionLog::start(Arc::clone(&events)).map_err(refused)?;
         let shared = Arc::new(Shared {
             clock: Clock::start(),
@@ -88,8 +83,9 @@ impl Engine {
             active: AtomicU64::new(0),
             admission: Admission::default(),
             pipes: Arc::new(Supply::new(pipes_possible(workers), PIPE, Arc::clone(&events))),
+            peers: Peers::default(),
         });
-        shared.room.set_places(sessions_possible(max_sessions));
+        shared.room.set_places(max_sessions);
         let handed_over = handed_over
             .iter()
             .map(|(listener, descriptor)| HandedOver {
@@ -97,8 +93,9 @@ impl Engine {
                 socket: adopt(*descriptor),
             })
             .collect();
-        let handles =
+        let handles: Vec<Handle> =
             (0..workers).map(|index| spawn(index, &shared)).collect::<Result<_, _>>().map_err(refused)?;
+        shared.peers.introduce(handles.iter().map(Handle::as_peer).collect());
         let registry = Mutex::new(Registry::new(workers, Unclaimed::new(handed_over)));
         Ok(Engine {
             shared,
@@ -250,7 +247,7 @@ impl Engine {
             EngineError::new(ErrorKind::Argument, "client", format!("{client:?} is no numeric address"))
         })?;
         let registry = unpoisoned(&self.registry);
-        let found = registry.plan.listeners.iter().find(|known| *known.name == *listener);
+        let found = registry.plan.listener(listener);
         let listener = found.ok_or_else(|| {
             EngineError::new(
                 ErrorKind::Argument,
@@ -305,6 +302,8 @@ impl Engine {
     /// Takes in what waits at the listeners, then closes them; sessions go on.
     pub fn drain(&self) {
         self.ask(Command::Drain);
+        // And once more for those whom one worker had let another have.
+        self.ask(Command::Drain);
         unpoisoned(&self.registry).close();
     }
 
@@ -346,50 +345,7 @@ impl Drop for Engine {
     }
 }
 
-impl Handle {
-    /// A worker that is lost hears nothing, and its answers are missed by nobody.
-    fn send(&self, command: Command) {
-        let _ = unpoisoned(&self.commands).send(command);
-        signal(&*self.wake);
-    }
-}
-
-fn spawn(index: usize, shared: &Arc<Shared>) -> std::io::Result<Handle> {
-    let (commands, inbox) = channel();
-    let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-    let counts = Arc::new(WorkerCounts::default());
-    let mut worker =
-        Worker::new(index, Arc::clone(shared), Arc::clone(&counts), inbox, Arc::clone(&wake), seed()?)?;
-    counts.alive.store(true, Relaxed);
-    let (counted, shared) = (Arc::clone(&counts), Arc::clone(shared));
-    let body = move || {
-        ignore_broken_pipes();
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| worker.run())) {
-            let message = words_of(&*panic);
-            shared.events.tell(Event::WorkerLost { worker: index as u32, message });
-            if catch_unwind(AssertUnwindSafe(|| worker.recover())).is_err() {
-                break;
-            }
-        }
-        counted.alive.store(false, Relaxed);
-    };
-    let thread = std::thread::Builder::new().name(format!("pb-worker-{index}")).spawn(body)?;
-    Ok(Handle { commands: Mutex::new(commands), wake, counts, thread: Mutex::new(Some(thread)) })
-}
-
 fn no_memory(error: std::io::Error) -> EngineError {
     let message = format!("no memory to count clients: {error}");
     EngineError::new(ErrorKind::State, "listeners", message)
-}
-
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
-}
-
-fn seed() -> std::io::Result<u64> {
-    use std::io::Read;
-    let mut seed = [0; 8];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
-    Ok(u64::from_ne_bytes(seed))
 }

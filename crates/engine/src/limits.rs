@@ -1,5 +1,6 @@
 //! What this process can carry, computed at its start (law 9).
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustix::process::{Resource, getrlimit};
@@ -17,21 +18,35 @@ const MOST_PIPES: usize = 16;
 /// A session has two sockets.
 const PER_SESSION: u64 = 2;
 
+/// Descriptors for which the kernel's table is made large at the start. It has 8 bytes for each.
+const TABLE: u64 = 1 << 16;
+
+/// Has the kernel make its table of descriptors as large as it will be needed. It would grow by doubling, and
+/// each time a process of several threads waits for all processors to have noticed: some 10 to 20 ms, while
+/// nobody is served and clients overflow the queue. Before there are threads it waits for nobody.
+pub(crate) fn make_descriptor_table(any: impl AsFd, sessions: u64) {
+    let needed = (PER_SESSION * sessions + RESERVED).min(TABLE).min(descriptors());
+    // A larger one than there is, or none: what is refused now will grow when it must.
+    let _ = rustix::io::fcntl_dupfd_cloexec(any, needed.saturating_sub(1) as i32);
+}
+
 /// Sessions at a time: what is wanted, or less where descriptors do not suffice.
 pub(crate) fn sessions_possible(wanted: u64) -> u64 {
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let possible = descriptors.saturating_sub(RESERVED).max(PER_SESSION) / PER_SESSION;
+    let possible = descriptors().saturating_sub(RESERVED).max(PER_SESSION) / PER_SESSION;
     match wanted {
         0 => possible,
         wanted => wanted.min(possible),
     }
 }
 
+fn descriptors() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// Pipes at a time for each of so many workers; none where descriptors are short, for sessions come first.
 pub(crate) fn pipes_possible(workers: usize) -> usize {
     let each = (PIPES / workers.max(1)).clamp(FEWEST_PIPES, MOST_PIPES);
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    if descriptors / 16 < PER_PIPE * (each * workers) as u64 { 0 } else { each }
+    if descriptors() / 16 < PER_PIPE * (each * workers) as u64 { 0 } else { each }
 }
 
 /// Places for sessions that several workers take and give back, never more than there are.

@@ -43,6 +43,13 @@ impl Newcomer {
         Arc::clone(waited.then(newest).flatten().unwrap_or(route))
     }
 
+    /// A plan may have come since it was taken in.
+    pub(crate) fn keep_up(&mut self, plan: &Plan) {
+        if let Some(current) = plan.listener(&self.listener.name) {
+            self.listener = Arc::clone(current);
+        }
+    }
+
     /// What was learned, to add to it.
     pub(crate) fn learned(&mut self) -> &mut Learned {
         self.learned.get_or_insert_default()

@@ -41,6 +41,10 @@ impl Plan {
     pub(crate) fn empty() -> Plan {
         Plan { generation: 0, listeners: vec![], bound: vec![], routes: vec![] }
     }
+
+    pub(crate) fn listener(&self, name: &str) -> Option<&Arc<Listener>> {
+        self.listeners.iter().find(|listener| *listener.name == *name)
+    }
 }
 
 /// A cluster and where its nodes are.

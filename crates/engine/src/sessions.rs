@@ -283,8 +283,7 @@ impl Worker {
     fn keep_up_with_plan(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
         let Some(route) = pair.route.as_ref().filter(|_| !pair.session.pinned()) else { return };
-        let current = self.plan.listeners.iter().find(|listener| listener.name == pair.listener.name);
-        let Some(listener) = current else { return };
+        let Some(listener) = self.plan.listener(&pair.listener.name) else { return };
         let newest = match pair.follows_name() {
             // A redirect is for those on the default route.
             true => self.plan.routes.iter().find(|other| other.cluster.name == route.cluster.name),

@@ -18,6 +18,10 @@ impl Spare {
         self.0.is_some()
     }
 
+    pub(crate) fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Makes room for one other descriptor; false if it has none.
     pub(crate) fn lend(&mut self) -> bool {
         self.0.take().is_some()

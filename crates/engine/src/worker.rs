@@ -5,6 +5,7 @@
 //! read before a node can be chosen), `sessions.rs` carries out what
 //! `protobalance_core::session` decides, `relay.rs` moves its bytes.
 
+use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -17,16 +18,18 @@ use protobalance_core::session::{Event, Side};
 use rustix::event::epoll;
 use rustix::io::Errno;
 
-use crate::accept::Doors;
 use crate::admission::Admission;
 use crate::alarm::Alarm;
 use crate::arrivals::Arrivals;
 use crate::attempt::FailedAttempt;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
+use crate::doors::Doors;
 use crate::events::{Events, clear, signal};
 use crate::ftp::Waiting;
 use crate::limits::Room;
+use crate::newcomer::Newcomer;
+use crate::peers::Peers;
 use crate::plan::Plan;
 use crate::relay::{BUFFER, Pipes, Supply};
 use crate::report::{DecisionReport, SessionReport};
@@ -44,6 +47,8 @@ const EVENTS_PER_WAKE: usize = 512;
 /// What the control plane asks of a worker. Answers go through the channel that comes with it.
 pub(crate) enum Command {
     Plan(Arc<Plan>, Sender<()>),
+    /// From a peer that has more to care for.
+    TakeOver(Newcomer),
     /// Some node takes no clients any more, or shall have no sessions.
     LookAtWithdrawn(Sender<()>),
     Sessions(SessionQuery, Sender<Vec<SessionReport>>),
@@ -80,6 +85,7 @@ pub(crate) struct Shared {
     pub(crate) active: AtomicU64,
     pub(crate) admission: Admission,
     pub(crate) pipes: Arc<Supply>,
+    pub(crate) peers: Peers,
 }
 
 /// One worker's counts, for the snapshot.
@@ -87,6 +93,8 @@ pub(crate) struct Shared {
 pub(crate) struct WorkerCounts {
     pub(crate) alive: AtomicBool,
     pub(crate) active: AtomicU64,
+    /// Newcomers that were taken in, here or by a peer, and wait for their sessions.
+    pub(crate) waiting: AtomicU64,
     pub(crate) opened: AtomicU64,
     pub(crate) buffered: AtomicU64,
     pub(crate) paused: AtomicBool,
@@ -100,6 +108,8 @@ pub(crate) struct Worker {
     pub(crate) epoll: OwnedFd,
     pub(crate) plan: Arc<Plan>,
     pub(crate) doors: Doors,
+    /// Taken in, in the order they came; they have no sessions yet.
+    pub(crate) newcomers: VecDeque<Newcomer>,
     pub(crate) arrivals: Arrivals,
     pub(crate) table: Table,
     pub(crate) timer: Timer,
@@ -151,6 +161,7 @@ impl Worker {
             epoll,
             plan: Arc::new(Plan::empty()),
             doors: Doors::default(),
+            newcomers: VecDeque::new(),
             arrivals: Arrivals::new(now),
             table: Table::default(),
             timer: Timer::new(now),
@@ -198,6 +209,10 @@ impl Worker {
                     Token::Arrival { key, epoch } => self.on_arrival_event(key, epoch, flags),
                 }
             }
+            if !self.newcomers.is_empty() {
+                self.share();
+                self.open_some();
+            }
             for (key, side) in std::mem::take(&mut self.unfinished) {
                 self.go_on(key, side);
             }
@@ -223,7 +238,7 @@ impl Worker {
 
     fn wait(&mut self, events: &mut Vec<epoll::Event>) {
         let now = self.at.now;
-        let sleep = if self.unfinished.is_empty() && self.failed.is_empty() {
+        let sleep = if self.unfinished.is_empty() && self.failed.is_empty() && !self.can_open() {
             let count = (self.count_at != Moment::NEVER).then(|| self.count_at.since(now));
             let arrivals = self.arrivals.sleep(now);
             [self.timer.sleep(now), self.data.sleep(now), arrivals, count, self.doors.sleep(now)]
@@ -245,6 +260,11 @@ impl Worker {
         let _ = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), timeout.as_ref());
     }
 
+    /// Whether a newcomer waits for nothing but its turn.
+    fn can_open(&self) -> bool {
+        !self.newcomers.is_empty() && self.spare.is_kept()
+    }
+
     fn look_at_the_clock(&mut self) {
         self.at.now = self.shared.clock.now();
         self.at.unix_now = unix_seconds();
@@ -259,6 +279,7 @@ impl Worker {
                     self.adopt(plan);
                     let _ = done.send(());
                 }
+                Command::TakeOver(newcomer) => self.take_over(newcomer),
                 Command::LookAtWithdrawn(done) => {
                     self.look_at_withdrawn();
                     let _ = done.send(());
@@ -288,6 +309,8 @@ impl Worker {
 
     /// Looks at every session whose node may have been withdrawn.
     fn look_at_withdrawn(&mut self) {
+        // Some may have been let in by a plan before.
+        self.open_all();
         for key in self.table.keys() {
             self.step(key, Event::AdminStateChanged);
         }

@@ -7,7 +7,7 @@ use super::*;
 use crate::spec::one_node::plan;
 
 /// Says back to each client what it said, one after the other.
-fn echo() -> std::io::Result<std::net::SocketAddr> {
+pub(super) fn echo() -> std::io::Result<std::net::SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     std::thread::spawn(move || {

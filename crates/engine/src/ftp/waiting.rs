@@ -15,8 +15,8 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 
 use super::Control;
 use super::control::Desk;
-use crate::accept::{DATA_PORTS, DESCRIPTORS};
 use crate::admission::{Admitted, TurnedAway, admit};
+use crate::doors::{DATA_PORTS, DESCRIPTORS};
 use crate::ending::reset_at_close;
 use crate::newcomer::Newcomer;
 use crate::plan::Listener;

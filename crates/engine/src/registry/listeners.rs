@@ -120,7 +120,7 @@ impl Registry {
     ) -> Result<Listener, String> {
         let route = routes.iter().find(|route| *route.cluster.name == *wanted.cluster);
         let route = route.ok_or_else(|| format!("there is no cluster {:?}", wanted.cluster))?;
-        let last = self.plan.listeners.iter().find(|listener| *listener.name == *wanted.name);
+        let last = self.plan.listener(&wanted.name);
         Ok(Listener {
             name: wanted.name.as_str().into(),
             route: Arc::clone(route),

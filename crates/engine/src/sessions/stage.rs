@@ -21,6 +21,7 @@ use crate::handed_over::Unclaimed;
 use crate::limits::Room;
 use crate::newcomer::Newcomer;
 use crate::pair::{Pair, other};
+use crate::peers::Peers;
 use crate::registry::Registry;
 use crate::relay::means::connected;
 use crate::relay::{PIPE, Supply};
@@ -193,6 +194,7 @@ fn worker() -> Worker {
         active: AtomicU64::new(0),
         admission: Admission::default(),
         pipes: Arc::new(Supply::new(2, PIPE, Arc::clone(&events))),
+        peers: Peers::default(),
         events,
     };
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).expect("a descriptor");

@@ -61,7 +61,7 @@ pub(crate) fn inward(
     }
     let same = |old: &&ListenerSpec| old.name == wanted.name && old.tls.as_ref() == Some(tls);
     let unchanged = before.is_some_and(|before| before.listeners.iter().any(|old| same(&old)));
-    let known = plan.listeners.iter().find(|listener| *listener.name == *wanted.name);
+    let known = plan.listener(&wanted.name);
     match known.and_then(|listener| listener.tls.clone()).filter(|_| unchanged) {
         Some(known) => Ok(Some(known)),
         None => {

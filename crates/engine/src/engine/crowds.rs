@@ -1,0 +1,74 @@
+//! Many clients at once, from the queue of a socket that listened before the engine was.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::IntoRawFd;
+
+use super::panics::echo;
+use super::*;
+use crate::spec::one_node::plan;
+
+const CROWD: i32 = 600;
+const WORKERS: usize = 3;
+const CLIENTS: u64 = 60;
+
+/// Greets each client and lets it go.
+fn greeter() -> std::io::Result<std::net::SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    rustix::net::listen(&listener, CROWD)?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let _ = client.write_all(b"!");
+        }
+    });
+    Ok(address)
+}
+
+/// The plan for that socket; each client may have as many sessions as it likes.
+fn plan_for(listener: std::net::SocketAddr, node: std::net::SocketAddr) -> serde_json::Value {
+    let mut wanted: serde_json::Value = serde_json::from_str(&plan(node)).expect("a plan");
+    wanted["listeners"][0]["max_sessions_per_client"] = 0.into();
+    wanted["listeners"][0]["bind"] = serde_json::json!([listener.to_string()]);
+    wanted
+}
+
+/// Hundreds of them have been taken in and have no sessions yet when the plan changes.
+#[test]
+fn who_waits_for_a_session_loses_nothing_by_a_new_plan() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    rustix::net::listen(&listener, CROWD)?;
+    let address = listener.local_addr()?;
+    let crowd: Vec<TcpStream> = (0..CROWD).map(|_| TcpStream::connect(address)).collect::<Result<_, _>>()?;
+    let engine = Engine::start(1, 0, &[("in".into(), listener.into_raw_fd())])?;
+    engine.apply(plan_for(address, greeter()?).to_string().as_bytes())?;
+    let mut other = plan_for(address, greeter()?);
+    other["clusters"][0]["nodes"][0]["name"] = "other".into();
+    engine.apply(other.to_string().as_bytes())?;
+    for mut client in crowd {
+        client.read_exact(&mut [0])?;
+    }
+    Ok(())
+}
+
+/// The kernel gives them all to one worker: there is but one socket, and it wakes whoever waited first.
+#[test]
+fn whoever_has_notably_more_lets_others_have_newcomers() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let engine = Engine::start(WORKERS, 0, &[("in".into(), listener.into_raw_fd())])?;
+    engine.apply(plan_for(address, echo()?).to_string().as_bytes())?;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = TcpStream::connect(address)?;
+        client.write_all(b"x")?;
+        client.read_exact(&mut [0])?;
+        clients.push(client);
+    }
+    let snapshot = engine.snapshot();
+    let each: Vec<u64> = snapshot.workers.iter().map(|worker| worker.active).collect();
+    assert_eq!(each.iter().sum::<u64>(), CLIENTS, "{each:?}");
+    // A margin of 2, an eighth of what the other has, and chance in whom each looks at.
+    assert!(each.iter().all(|active| *active >= CLIENTS / WORKERS as u64 / 2), "{each:?}");
+    Ok(())
+}
