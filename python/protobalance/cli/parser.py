@@ -6,7 +6,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from types import ModuleType
 from typing import NoReturn
@@ -42,7 +42,9 @@ def verb_module(name: str) -> ModuleType:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The arguments, `run` among them: the function to call with them. Exits with 2 on wrong usage."""
     wanted = next((word for word in argv if not word.startswith("-")), None)
-    parser = build([wanted] if wanted in VERBS else [])
+    known = [wanted] if wanted in VERBS else []
+    # Where the verb stands first, nobody can ask for a list of the others: 1 ms of a start.
+    parser = build(known, listed=known if known and argv[0] == wanted else VERBS)
     if not argv:
         parser.print_help(sys.stderr)
         parser.exit(2)
@@ -74,8 +76,8 @@ def _refuse(unknown: Sequence[str], parser: argparse.ArgumentParser) -> NoReturn
     parser.error(f"unrecognized arguments: {' '.join(unknown)}{remedy}")
 
 
-def build(loaded: Sequence[str]) -> argparse.ArgumentParser:
-    """A parser that knows all verbs by name, and the arguments of the `loaded` ones."""
+def build(loaded: Sequence[str], listed: Iterable[str] = VERBS) -> argparse.ArgumentParser:
+    """A parser that knows the `listed` verbs by name, and the arguments of the `loaded` ones."""
     plain = partial(argparse.HelpFormatter, width=_width())
     raw = partial(argparse.RawDescriptionHelpFormatter, width=_width())
     parser = argparse.ArgumentParser(
@@ -83,7 +85,8 @@ def build(loaded: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True, title="commands")
-    for name, summary in VERBS.items():
+    for name in listed:
+        summary = VERBS[name]
         if name in loaded:
             module = verb_module(name)
             verb = verbs.add_parser(
