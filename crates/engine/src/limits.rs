@@ -45,8 +45,12 @@ fn descriptors() -> u64 {
 
 /// Pipes at a time for each of so many workers; none where descriptors are short, for sessions come first.
 pub(crate) fn pipes_possible(workers: usize) -> usize {
+    pipes_with(descriptors(), workers)
+}
+
+fn pipes_with(descriptors: u64, workers: usize) -> usize {
     let each = (PIPES / workers.max(1)).clamp(FEWEST_PIPES, MOST_PIPES);
-    if descriptors() / 16 < PER_PIPE * (each * workers) as u64 { 0 } else { each }
+    if descriptors / 16 < PER_PIPE * (each * workers) as u64 { 0 } else { each }
 }
 
 /// Places for sessions that several workers take and give back, never more than there are.
@@ -85,7 +89,22 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use super::Room;
+    use super::{RESERVED, Room, pipes_with};
+
+    #[test]
+    fn each_worker_has_a_few_pipes_and_all_of_them_not_many() {
+        let each = |workers| pipes_with(u64::MAX, workers);
+        assert_eq!([1, 2, 4, 15, 16, 100].map(each), [16, 16, 8, 2, 2, 2]);
+        assert!((1..=16).all(|workers| 2 * (each(workers) * workers) as u64 <= RESERVED / 5));
+    }
+
+    #[test]
+    fn where_descriptors_are_short_sessions_have_all_of_them() {
+        for (workers, enough) in [(1, 512), (2, 1024), (16, 1024), (100, 6400)] {
+            assert_eq!(pipes_with(enough - 1, workers), 0);
+            assert!(pipes_with(enough, workers) > 0);
+        }
+    }
 
     #[test]
     fn there_is_room_for_as_many_as_there_are_places() {

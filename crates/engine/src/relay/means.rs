@@ -33,6 +33,16 @@ impl Means {
     }
 }
 
+/// What a test with a seed draws.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
 /// Both ends of a TCP connection that do not block, as streams of whatever kind.
 pub(crate) fn connected() -> (UnixStream, UnixStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

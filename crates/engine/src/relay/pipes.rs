@@ -80,6 +80,12 @@ impl Pipes {
         }
     }
 
+    /// Those that are empty and made already.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.empty.len()
+    }
+
     fn may_make(&self) -> bool {
         self.made.load(Relaxed) < self.supply.each && !self.supply.refused.load(Relaxed)
     }

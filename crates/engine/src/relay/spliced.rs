@@ -85,7 +85,19 @@ fn an_end_comes_after_what_is_in_the_pipe() {
     assert_eq!((flow.held(), flow.delivered()), (0, sent as u64));
     shutdown(&sink, Shutdown::Write).expect("passed on");
     assert_eq!(reader.join().expect("read").expect("an end"), sent);
-    assert_eq!(means.pipes.take().expect("given back").holds(), 0);
+    assert_eq!(means.pipes.waiting(), 1, "given back when it was empty");
+}
+
+#[test]
+fn a_pipe_that_was_kept_comes_back_when_it_is_empty() {
+    let mut stage = Stage::with_pipes(2);
+    stage.stall();
+    let before = stage.means.pipes.waiting();
+    let mut bytes = vec![0; MANY];
+    while !stage.flow.flush(&mut stage.sink.as_fd(), &mut stage.means.pipes).expect("room in the end") {
+        let _ = stage.receiver.read(&mut bytes);
+    }
+    assert_eq!(stage.means.pipes.waiting(), before + 1);
 }
 
 #[test]
@@ -151,7 +163,7 @@ fn the_last_pipe_is_never_kept() {
     let sent = stage.stall();
     assert!(!holds_pipe(&stage.flow));
     assert!((1..=BUFFER).contains(&stage.flow.held()), "{} bytes held", stage.flow.held());
-    assert!(stage.means.pipes.take().is_some_and(|pipe| pipe.holds() == 0));
+    assert_eq!(stage.means.pipes.waiting(), 1);
     drop(stage.source);
     let Stage { mut flow, mut means, sink, mut receiver, .. } = stage;
     let (gone, nobody) = connected();
@@ -185,6 +197,7 @@ fn an_urgent_byte_in_bulk_stays_urgent_and_in_its_place() {
     }
     stage.flow.bulk = true;
     assert_eq!(stage.pump(), Pumped::Waiting);
+    assert_eq!(stage.means.pipes.waiting(), 1, "one is enough for all fillings");
     assert_eq!(stage.flow.delivered(), BEFORE as u64, "nobody has told us, but it is not passed over");
     stage.flow.note_urgent();
     while stage.flow.delivered() < (2 * BEFORE + 1) as u64 {
@@ -248,6 +261,7 @@ fn there_are_as_many_pipes_as_there_may_be() {
     let (one, two) = (pipes.take().expect("one"), pipes.take().expect("two"));
     assert!(pipes.take().is_none() && !pipes.can_spare());
     pipes.give_back(one);
+    assert_eq!(pipes.waiting(), 1, "it is not made anew");
     assert!(pipes.can_spare() && pipes.take().is_some(), "what is dropped here makes room");
     drop(two);
     assert!(pipes.take().is_some());

@@ -145,6 +145,19 @@ impl Stage {
         }
     }
 
+    /// Whether there is something for an end to read, be it the end.
+    pub(super) fn has_come(&self, side: Side) -> bool {
+        let mut waits = [PollFd::new(self.end(side), PollFlags::IN)];
+        poll(&mut waits, Some(&Timespec::default())).expect("a look") > 0
+    }
+
+    /// Waits until anything comes for us, or for an end what it waits for.
+    pub(super) fn rest(&self, ends: [(Side, PollFlags); 2]) {
+        let [one, other] = ends.map(|(side, waits)| PollFd::new(self.end(side), waits));
+        let mut waits = [one, other, PollFd::new(&self.worker.epoll, PollFlags::IN)];
+        assert!(poll(&mut waits, Some(&PATIENCE)).expect("a wait") > 0, "all stands still");
+    }
+
     /// Handles what comes next.
     pub(super) fn wait(&mut self) {
         poll(&mut [PollFd::new(&self.worker.epoll, PollFlags::IN)], Some(&PATIENCE)).expect("a wait");

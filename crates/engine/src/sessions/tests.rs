@@ -6,11 +6,13 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use protobalance_core::session::Side;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::stage::Stage;
 use crate::pair::other;
+use crate::relay::means::Random;
 use crate::relay::{Manner, Sink};
 use crate::sys::{unacknowledged, unsent};
 use crate::tls::End;
@@ -127,8 +129,7 @@ fn the_last_bytes_of_a_side_that_broke_do_not_wait_for_an_end() {
         stage.end(from).shutdown(Shutdown::Write).expect("ended");
         // It is known that nothing follows, but what came before it has not been read yet.
         let near = stage.pair().expect("open").socket(from).expect("a socket");
-        let all = rustix::event::PollFlags::RDHUP;
-        rustix::event::poll(&mut [rustix::event::PollFd::new(&near, all)], None).expect("it arrives");
+        poll(&mut [PollFd::new(&near, PollFlags::RDHUP)], None).expect("it arrives");
         stage.pair().expect("open").flow_from(from).note_hangup();
         stage.worker.sink_broke(stage.key, from, Errno::PIPE);
         if let Some(pair) = stage.pair() {
@@ -161,5 +162,97 @@ fn an_answer_of_tls_goes_out_when_there_is_room() {
     let mut heard = 0;
     while heard <= filler {
         heard += stage.hear(Side::Client, PIECE).len();
+    }
+}
+
+/// Whatever both say, however fast they listen, and whoever ends first: all of it arrives, then the end, and
+/// the session is over. Bulk takes to pipes meanwhile, and leaves them.
+#[test]
+fn whatever_is_said_arrives_and_then_the_end() {
+    for seed in 0..40 {
+        println!("seed {seed}");
+        let mut random = Random(seed);
+        let mut stage = Stage::new();
+        for side in SIDES {
+            if random.below(3) == 0 {
+                let size = 4096 << random.below(6);
+                let near = stage.pair().expect("open").socket(side).expect("a socket");
+                sockopt::set_socket_send_buffer_size(near, size).expect("small");
+            }
+        }
+        let mut talk = SIDES.map(|side| Talk::new(side, &mut random));
+        while talk.iter().any(|one| !one.is_over) {
+            let mut moved = stage.look();
+            for one in &mut talk {
+                moved |= random.below(3) > 0 && one.say(&stage, &mut random);
+                moved |= random.below(3) > 0 && one.hear(&stage, &mut random);
+            }
+            if !moved && !talk.iter().any(Talk::may_end) {
+                stage.rest(talk.each_ref().map(Talk::waits_for));
+            }
+        }
+        let [to_node, to_client] = talk;
+        assert!(to_node.said == to_client.heard && to_client.said == to_node.heard);
+        while stage.pair().is_some() {
+            stage.wait();
+        }
+        assert_eq!(stage.worker.held, 0);
+    }
+}
+
+/// One side of a conversation.
+struct Talk {
+    side: Side,
+    said: Vec<u8>,
+    written: usize,
+    /// Ends only once the other has.
+    waits: bool,
+    has_ended: bool,
+    heard: Vec<u8>,
+    is_over: bool,
+}
+
+impl Talk {
+    fn new(side: Side, random: &mut Random) -> Talk {
+        let size = random.below(3 << 20) >> random.below(12);
+        let said = (0..size).map(|_| random.below(256) as u8).collect();
+        let waits = side == Side::Client && random.below(2) == 0;
+        Talk { side, said, written: 0, waits, has_ended: false, heard: Vec::new(), is_over: false }
+    }
+
+    /// Whether it could say something, or end.
+    fn say(&mut self, stage: &Stage, random: &mut Random) -> bool {
+        let most = 1 << random.below(20);
+        let next = (self.written + most).min(self.said.len());
+        let count = stage.end(self.side).write(&self.said[self.written..next]).unwrap_or(0);
+        self.written += count;
+        let ends = self.may_end();
+        if ends {
+            self.has_ended = true;
+            stage.end(self.side).shutdown(Shutdown::Write).expect("ended");
+        }
+        count > 0 || ends
+    }
+
+    fn may_end(&self) -> bool {
+        !self.has_ended && self.written == self.said.len() && (self.is_over || !self.waits)
+    }
+
+    fn waits_for(&self) -> (Side, PollFlags) {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::OUT, self.written < self.said.len());
+        flags.set(PollFlags::IN, !self.is_over);
+        (self.side, flags)
+    }
+
+    /// Whether it heard something, or the end.
+    fn hear(&mut self, stage: &Stage, random: &mut Random) -> bool {
+        if self.is_over || !stage.has_come(self.side) {
+            return false;
+        }
+        let bytes = stage.read(self.side, 1 << random.below(18));
+        self.is_over = bytes.is_empty();
+        self.heard.extend(bytes);
+        true
     }
 }

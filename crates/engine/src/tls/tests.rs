@@ -10,18 +10,9 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt}
 
 use super::inward::Inward;
 use super::{Broken, End, Link, Outward, fault};
-use crate::relay::means::Means;
+use crate::relay::means::{Means, Random};
 use crate::relay::{BUFFER, Flow, Manner, Pumped, Sink, Source};
 use crate::spec::{CertificateSpec, InwardSpec, NodeSpec, OutwardSpec, PemSpec};
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit
-    }
-}
 
 fn file(name: &str, pem: String) -> PemSpec {
     PemSpec { file: name.into(), pem }
