@@ -1,4 +1,4 @@
-"""Where no pipes can be had, bulk is copied and nothing is lost; where there are some again, they are used."""
+"""Where no pipes can be had, bulk is copied and nothing is lost; where there are again, they are used."""
 
 from __future__ import annotations
 
