@@ -31,6 +31,10 @@ class Row:
     case: Case
     outcomes: list[Outcome] = field(default_factory=list)
 
+    def has_failed(self) -> bool:
+        """In any round: it will have no number, so nobody waits for it to fail again."""
+        return any(outcome.failure for outcome in self.outcomes)
+
 
 @dataclass
 class Table:
@@ -58,6 +62,8 @@ def measured(
     for table in tables:
         for number in range(min(rounds, table.workload.rounds)):
             for row in rotated(table.rows, number):
+                if row.has_failed():
+                    continue
                 outcome = _outcome(row.case, number)
                 row.outcomes.append(outcome)
                 say(_line(table, row, outcome))

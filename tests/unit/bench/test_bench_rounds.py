@@ -74,6 +74,12 @@ def test_a_case_that_failed_once_shows_why_and_has_no_number() -> None:
     assert "| a | 1.0 (1.00) ±0% |" in page
 
 
+def test_what_has_failed_is_not_measured_again() -> None:
+    table = table_of({"a": [1.0] * 3, "b": [2.0, MeasureError("gone")]}, 3)
+    assert order_of(table) == "abbaa"
+    assert [len(row.outcomes) for row in table.rows] == [3, 2]
+
+
 def test_a_missing_baseline_leaves_ratios_out() -> None:
     row = Row(Case("b", dict), [Outcome(0, {"speed": 2.0})])
     failed = Row(Case("a", dict), [Outcome(0, failure="gone")])
