@@ -69,8 +69,8 @@ def _refusals() -> str:
             "",
             f"A refusal has this shape, and nothing was changed. {words} `error` is one of {codes}.",
             "",
-            f"Statuses: {statuses}; 400, 405, 413, 415 where the request itself is not one (`malformed`, "
-            "`too-large`); 500 `internal`: our fault, logged.",
+            f"Statuses: {statuses}; 400, 405, 413, 415, 431, 501 where the request itself is not one "
+            "(`malformed`, `too-large`); 500 `internal`: our fault, logged.",
             "",
             *_fields(_schema(ErrorAnswer), defaults=False),
         ]

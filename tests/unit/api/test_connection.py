@@ -66,6 +66,7 @@ def test_a_client_that_wants_one_answer_gets_one(rig: Rig) -> None:
         (b"GET /v1/status HTTP/1.1\r\n\r\n", 400),  # no Host (RFC 9112, 3.2)
         (CHECK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
         (CHECK + b"Content-Length: 1000\r\n\r\n{}", 400),  # and no more
+        (CHECK + b"Transfer-Encoding: gzip\r\n\r\n", 501),
         (b"GET /v1/status HTTP/1.1\r\nX: " + b"x" * 100_000, 431),
     ],
 )
