@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import random
 import socket
+import struct
 import threading
 from functools import partial
 
 import pytest
 
-from peers.joined import Joined, exchange, joined, read_to_end, reset, urgent_byte
+from peers.joined import Joined, exchange, joined, listening, read_to_end, reset, session, urgent_byte
 from peers.process import wait_until
+from peers.wish import wish
+from protobalance import Balancer
 
 BOTH_WAYS = pytest.mark.parametrize("way", ["to_node", "to_client"])
 
@@ -173,3 +176,25 @@ def test_urgent_bytes_are_never_lost(way: str) -> None:
             sender.send(bytes([byte]), socket.MSG_OOB if byte < 50 else 0)
         sender.shutdown(socket.SHUT_WR)
         assert read_to_end(receiver) == data
+
+
+def _segments(connection: socket.socket) -> int:
+    """How many have come (`tcpi_segs_in` of Linux)."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    (count,) = struct.unpack_from("I", info, 140)
+    assert isinstance(count, int)
+    return count
+
+
+def test_the_end_takes_the_last_bytes_along() -> None:
+    """One segment, where the node's was one. A late acknowledgement may come beside it, but not always."""
+    segments = set()
+    with listening() as server, Balancer(wish({"n": server.getsockname()[:2]})) as balancer:
+        for _ in range(20):
+            with session(balancer.address("in"), server) as (client, node):
+                before = _segments(client)
+                node.send(b"last words", socket.MSG_MORE)
+                node.shutdown(socket.SHUT_WR)
+                assert read_to_end(client) == b"last words"
+                segments.add(_segments(client) - before)
+    assert min(segments) == 1

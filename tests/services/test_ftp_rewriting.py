@@ -13,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from peers.command import running
 from peers.ftp import FtpServer
 from peers.ftp_clients import CLIENTS, Client, by_curl, fetched, logged_in, secured
+from peers.joined import read_exactly, read_to_end
 from peers.port_ranges import free_range
 from peers.process import Address, text_of
 from peers.pyftpd import pyftpd
 from peers.vsftpd import vsftpd
+from peers.wish import Config
 from protobalance import Balancer
 from protobalance.config.addresses import parse_ports
 
@@ -42,15 +45,19 @@ def entry_host(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
-def balancer(servers: list[FtpServer], entry_host: str) -> Iterator[Balancer]:
+def example(servers: list[FtpServer], host: str) -> Config:
     """The example, moved to free ports."""
     config = tomllib.loads(EXAMPLE.read_text()) | {"log": {"sessions": "off"}}
-    config["listeners"]["ftp"]["bind"] = text_of((entry_host, 0))
-    first, last = free_range(PORTS, [entry_host])
+    config["listeners"]["ftp"]["bind"] = text_of((host, 0))
+    first, last = free_range(PORTS, [host])
     config["listeners"]["ftp"]["ftp"] = {"data_ports": f"{first}-{last}"}
     config["clusters"]["ftp"]["nodes"] = {server.name: text_of(server.address) for server in servers}
-    with Balancer(config) as running:
+    return config
+
+
+@pytest.fixture
+def balancer(servers: list[FtpServer], entry_host: str) -> Iterator[Balancer]:
+    with Balancer(example(servers, entry_host)) as running:
         yield running
 
 
@@ -100,6 +107,26 @@ def test_an_abandoned_transfer_is_given_up_and_the_session_goes_on(
                 assert ftp.getline().startswith("426 ")
             assert ftp.getline().startswith("226 ABOR")
             assert fetched(ftp, "name") == name
+
+
+def test_a_transfer_goes_on_through_an_upgrade(servers: list[FtpServer], tmp_path: Path) -> None:
+    """What it has not read yet is held by the process before, or comes through it."""
+    data = random.Random(SEED).randbytes(24_000_000)  # more than all buffers on the way hold
+    for server in servers:
+        (server.pub / "large").write_bytes(data)
+    with running(example(servers, "127.0.0.1"), tmp_path) as command, ExitStack() as stack:
+        sessions = [stack.enter_context(logged_in(command.address("ftp"))) for _ in servers]
+        for ftp in sessions:
+            ftp.voidcmd("TYPE I")
+        transfers = [stack.enter_context(ftp.transfercmd("RETR large")) for ftp in sessions]
+        heard = [read_exactly(transfer, 1_000_000) for transfer in transfers]
+        command.ask("upgrade")
+        for ftp, transfer, begun in zip(sessions, transfers, heard, strict=True):
+            whole = begun + read_to_end(transfer)
+            assert (len(whole), whole == data) == (len(data), True)
+            assert ftp.getline().startswith("226 ")
+            assert ftp.pwd() == "/pub"
+            assert fetched(ftp, "name") in (b"vsftpd", b"pyftpd")
 
 
 def test_auth_tls_passes_and_is_told_of(servers: list[FtpServer], balancer: Balancer, entry: Address) -> None:
