@@ -89,6 +89,35 @@ def test_200_readers_that_do_not_read_cost_no_more_than_the_cap(
     assert after - before < KEPT
 
 
+def test_what_a_crowd_leaves_is_given_back_though_the_last_of_it_stays(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Its memory lies beyond what the others leave: nothing ends there by itself."""
+    sessions = _affordable(3_000)
+    with pbload.nodes("echo") as nodes:
+        config = wish(nodes) | {"engine": {"workers": 1}}
+        with running(config, tmp_path) as command:
+            address, balancer = command.address(), command.balancer()
+            before = _anonymous(balancer)
+            with pbload.started("hold", target=text_of(address), connections=sessions, timeout_s=90) as held:
+                assert held.line() == {"open": sessions, "errors": False}
+                with socket.create_connection(address, timeout=PATIENCE) as last:
+                    last.sendall(b"?")
+                    assert last.recv(1)
+                    peak = _anonymous(balancer)
+                    assert held.result()["errors"] == {}
+                    wait_until(lambda: command.status().active == 1, "the others have gone")
+                    half = (before + peak) // 2
+                    wait_until(lambda: _anonymous(balancer) < half, f"less than {half} of {peak} is left")
+    record_property("anonymous MB", f"{before / MB:.1f} -> {peak / MB:.1f}")
+
+
+def _anonymous(pid: int) -> int:
+    """Bytes of memory that a process has of no file."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon"))
+
+
 def test_no_descriptors_left_is_waited_out_without_a_spin(tmp_path: Path) -> None:
     """Law 9: the listener stops accepting, says so, uses no processor meanwhile, and recovers by itself."""
     with (

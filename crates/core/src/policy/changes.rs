@@ -79,3 +79,33 @@ fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
         lowest
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, Changes};
+    use crate::node::NodeIndex;
+
+    /// In the same word, in one that is still to be looked at, in one that was before, in another block.
+    #[test]
+    fn a_change_while_changes_are_looked_at_is_seen() {
+        let nodes = [3, 4, 70, BLOCK as NodeIndex + 9];
+        for looked_at in nodes {
+            for changed in nodes {
+                let changes = Changes::default();
+                changes.reserve(2 * BLOCK);
+                nodes.iter().for_each(|node| changes.mark(*node));
+                let mut since = 0;
+                changes.take(|node| {
+                    since += u32::from(since > 0 && node == changed);
+                    if node == looked_at {
+                        changes.mark(changed);
+                        since = 1;
+                    }
+                });
+                changes.take(|node| since += u32::from(node == changed));
+                assert!(since > 1, "{changed} changed while {looked_at} was looked at");
+                changes.take(|node| panic!("{node} has not changed"));
+            }
+        }
+    }
+}
