@@ -275,6 +275,7 @@ impl Worker {
             }
             _ => 0,
         };
+        self.ends.count(self.at.now);
         self.shared.active.fetch_sub(1, Relaxed);
         self.shared.room.give_back();
         counts.room.give_back();

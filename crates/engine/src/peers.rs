@@ -1,19 +1,54 @@
 //! Newcomers that one worker gives to another. The kernel deals connections to workers by a hash of their
 //! addresses, which is even for many and uneven for few. So a worker that has notably more to care for than
 //! another lets it have some of its newcomers: before they have sessions, for these stay where they are.
+//!
+//! What is notable depends on how long sessions last. Where many end all the time, a surplus is gone before a
+//! newcomer has reached the other worker; where none end, it stays.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SendError, Sender};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use protobalance_core::moment::Moment;
 
 use crate::events::signal;
 use crate::newcomer::Newcomer;
 use crate::worker::{Command, Worker, WorkerCounts};
 
-/// A surplus up to here is left as it is; and as much again for every `PART` sessions that the other has.
-const MARGIN: u64 = 2;
-const PART: u64 = 8;
+/// So long is all the time.
+const SPAN: Duration = Duration::from_millis(100);
+/// However many end, a surplus is notable that is this part of what the other has.
+const PART: u64 = 4;
+
+/// How many of a worker's sessions ended a little while ago: in this span and the one before it.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    begun: Moment,
+    now: u64,
+    before: u64,
+}
+
+impl Ends {
+    pub(crate) fn count(&mut self, now: Moment) {
+        self.turn(now);
+        self.now += 1;
+    }
+
+    fn lately(&mut self, now: Moment) -> u64 {
+        self.turn(now);
+        self.now + self.before
+    }
+
+    fn turn(&mut self, now: Moment) {
+        let passed = now.since(self.begun);
+        if passed >= SPAN {
+            let before = if passed < 2 * SPAN { self.now } else { 0 };
+            *self = Ends { begun: now, now: 0, before };
+        }
+    }
+}
 
 /// All workers, as they see each other; nobody until all have started.
 #[derive(Debug, Default)]
@@ -40,10 +75,10 @@ impl Peers {
     }
 }
 
-/// How many newcomers the one is to let the other have.
-fn surplus(own: u64, other: u64) -> u64 {
+/// How many newcomers the one is to let the other have, where so many of its sessions ended lately.
+fn surplus(own: u64, other: u64, ended: u64) -> u64 {
     let more = own.saturating_sub(other);
-    if more > MARGIN + other / PART { more / 2 } else { 0 }
+    if more > 1 + ended.min(other / PART) { more / 2 } else { 0 }
 }
 
 impl WorkerCounts {
@@ -57,9 +92,10 @@ impl Worker {
     /// Lets a peer have what it has more room for of the newcomers; not of those whose node is given.
     pub(crate) fn share(&mut self) {
         let random = self.draw().random;
+        let ended = self.ends.lately(self.at.now);
         let Worker { index, shared, counts, newcomers, .. } = self;
         let Some(peer) = shared.peers.any_other(*index, random) else { return };
-        let most = surplus(counts.load(), peer.counts.load()) as usize;
+        let most = surplus(counts.load(), peer.counts.load(), ended) as usize;
         let given = newcomers.iter().rev().take(most).take_while(|newcomer| newcomer.pin.is_none()).count();
         for newcomer in newcomers.split_off(newcomers.len() - given) {
             counts.waiting.fetch_sub(1, Relaxed);
@@ -87,15 +123,36 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use super::{MARGIN, surplus};
+    use protobalance_core::moment::Moment;
+
+    use super::{Ends, SPAN, surplus};
 
     #[test]
-    fn a_notable_surplus_is_halved_and_a_small_one_left() {
-        for (own, other, given) in
-            [(0, 0, 0), (MARGIN, 0, 0), (MARGIN + 1, 0, 1), (100, 90, 0), (104, 90, 7), (10_000, 0, 5_000)]
-        {
-            assert_eq!(surplus(own, other), given, "{own} {other}");
-            assert_eq!(surplus(other, own), 0, "{other} {own}");
+    fn a_surplus_that_stays_is_halved_and_one_that_passes_left() {
+        for (own, other, ended, given) in [
+            (0, 0, 0, 0),
+            (1, 0, 0, 0),
+            (2, 0, 0, 1),
+            (33, 31, 0, 1),
+            (33, 31, 1, 0),
+            (53, 42, 5_000, 0),
+            (54, 42, 5_000, 6),
+            (10_000, 0, 5_000, 5_000),
+        ] {
+            assert_eq!(surplus(own, other, ended), given, "{own} {other} {ended}");
+            assert_eq!(surplus(other, own, ended), 0, "{other} {own} {ended}");
         }
+    }
+
+    #[test]
+    fn ends_count_for_a_while() {
+        let (mut ends, start) = (Ends::default(), Moment(1_000_000));
+        (0..3).for_each(|_| ends.count(start));
+        assert_eq!(ends.lately(start.after(SPAN / 2)), 3);
+        let next = start.after(SPAN);
+        ends.count(next);
+        assert_eq!(ends.lately(next), 4);
+        assert_eq!(ends.lately(next.after(SPAN)), 1);
+        assert_eq!(ends.lately(next.after(SPAN * 3)), 0);
     }
 }

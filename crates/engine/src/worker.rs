@@ -29,7 +29,7 @@ use crate::events::{Events, clear, signal};
 use crate::ftp::Waiting;
 use crate::limits::Room;
 use crate::newcomer::Newcomer;
-use crate::peers::Peers;
+use crate::peers::{Ends, Peers};
 use crate::plan::Plan;
 use crate::relay::{BUFFER, Pipes, Supply};
 use crate::report::{DecisionReport, SessionReport};
@@ -110,6 +110,8 @@ pub(crate) struct Worker {
     pub(crate) doors: Doors,
     /// Taken in, in the order they came; they have no sessions yet.
     pub(crate) newcomers: VecDeque<Newcomer>,
+    /// How many sessions end is how long newcomers will stay.
+    pub(crate) ends: Ends,
     pub(crate) arrivals: Arrivals,
     pub(crate) table: Table,
     pub(crate) timer: Timer,
@@ -162,6 +164,7 @@ impl Worker {
             plan: Arc::new(Plan::empty()),
             doors: Doors::default(),
             newcomers: VecDeque::new(),
+            ends: Ends::default(),
             arrivals: Arrivals::new(now),
             table: Table::default(),
             timer: Timer::new(now),

@@ -49,7 +49,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.print_help(sys.stderr)
         parser.exit(2)
     if wanted is not None and argv[0].startswith("--") and argv[0] not in OWN_OPTIONS:
-        parser.error(f"{argv[0]} stands before the command, not after it: protobalance COMMAND {argv[0]}")
+        parser.error(f"{argv[0]} belongs behind the command: protobalance COMMAND {argv[0]}")
     if wanted is not None and wanted not in VERBS:
         meant = nearest(wanted, list(VERBS))
         remedy = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(VERBS)}"

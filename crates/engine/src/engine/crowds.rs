@@ -68,7 +68,7 @@ fn whoever_has_notably_more_lets_others_have_newcomers() -> Result<(), Box<dyn s
     let snapshot = engine.snapshot();
     let each: Vec<u64> = snapshot.workers.iter().map(|worker| worker.active).collect();
     assert_eq!(each.iter().sum::<u64>(), CLIENTS, "{each:?}");
-    // A margin of 2, an eighth of what the other has, and chance in whom each looks at.
-    assert!(each.iter().all(|active| *active >= CLIENTS / WORKERS as u64 / 2), "{each:?}");
+    // Even but for chance in whom each looks at.
+    assert!(each.iter().all(|active| *active + 5 >= CLIENTS / WORKERS as u64), "{each:?}");
     Ok(())
 }
