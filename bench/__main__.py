@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -24,15 +25,24 @@ def main() -> int:
         return 2
     missing = [system.name for system in options.systems if system.version() is None]
     if missing:
-        print(f"not installed: {', '.join(missing)} (make bench installs all)", file=sys.stderr)
+        remedy = "make build there first" if missing == ["before"] else "make bench installs all"
+        print(f"not installed: {', '.join(missing)} ({remedy})", file=sys.stderr)
         return 2
+    try:  # what took half an hour to measure must not be lost at the end
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"--output {options.output}: cannot be made: {error.strerror}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends what stands
     tables = [Table.of(workload, options) for workload in workloads(options.only, quick=options.quick)]
     try:
         measured(tables, options.rounds, lambda line: print(line, flush=True), options.standing.end_unusual)
+    except KeyboardInterrupt:
+        print("interrupted: everything is ended, nothing is written", file=sys.stderr)
+        return 128 + signal.SIGINT
     finally:
         options.standing.end()
     page = report(tables, options, shlex.join(["bench/run.py", *sys.argv[1:]]))
-    options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "report.md").write_text(page)
     for table in tables:
         for file, plot in plots(table).items():

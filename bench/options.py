@@ -56,6 +56,8 @@ def parse(words: list[str] | None = None) -> Options:
         "--against", type=Path, metavar="CHECKOUT", help="another build of ours, as system `before`"
     )
     given = parser.parse_args(words)
+    if (given.rounds is not None and given.rounds < 1) or (given.seconds is not None and given.seconds <= 0):
+        parser.error("--rounds and --seconds must be more than 0")
     every = placements()
     usual = [name for name in DEFAULT if not (given.quick and name in NOT_QUICK)]
     names = list(filter(None, given.systems.split(","))) or [*usual, *(["before"] if given.against else [])]
@@ -65,7 +67,7 @@ def parse(words: list[str] | None = None) -> Options:
             every.values()
         )
     except KeyError as unknown:
-        parser.error(f"there is no {unknown}")
+        parser.error(f"there is no {unknown}; see --help")
     return Options(
         systems=systems,
         placements=chosen[:1] if given.quick and not given.placements else chosen,

@@ -337,7 +337,7 @@ def test_a_slip_of_the_pen_is_told_what_was_meant(capsys: pytest.CaptureFixture[
         (["check", "a.toml", "b.toml"], "protobalance check: error: unrecognized arguments: b.toml\n"),
         (
             ["--socket", "/run/x.sock", "status"],
-            "before the command, not after it: protobalance COMMAND --socket",
+            "--socket belongs behind the command: protobalance COMMAND --socket",
         ),
         (["sessions", "--limit", "x"], "argument --limit: 'x' is not a whole number"),
     ],
