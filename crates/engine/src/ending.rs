@@ -60,11 +60,15 @@ impl Worker {
             return self.finish(key);
         }
         pair.undelivered = survivor(reason).map_or(0, |side| undelivered(pair, side));
-        match pair.undelivered {
-            0 => self.cut_off(key),
-            // Data written before a reset still arrives (law 7): the reset waits for it.
-            _ => self.timer.arm(key, self.at.now.after(LINGER_ROUND)),
+        if pair.undelivered == 0 {
+            return self.cut_off(key);
         }
+        if pair.held() == 0 {
+            // The kernel took all of it, maybe long ago: whether it arrives is looked at from now on.
+            pair.session.touch(self.at.now);
+        }
+        // Data written before a reset still arrives (law 7): the reset waits for it.
+        self.timer.arm(key, self.at.now.after(LINGER_ROUND));
     }
 
     /// Lets a session go by resets, at once.
