@@ -119,7 +119,7 @@ impl Worker {
     pub(crate) fn open_some(&mut self) {
         for _ in 0..OPENS_PER_TURN.min(self.newcomers.len()) {
             if !self.spare.keep(&self.epoll) {
-                return self.doors.look_again_by(self.at.now.after(PAUSE));
+                return;
             }
             self.open_first();
         }
@@ -128,15 +128,19 @@ impl Worker {
         }
     }
 
-    /// Opens sessions for all who wait: they came before whatever comes now.
+    /// Opens sessions for all who wait: they came before whatever comes now. Where no node could be given to
+    /// the rest, these wait on, and go by what is in force then.
     pub(crate) fn open_all(&mut self) {
-        while !self.newcomers.is_empty() {
+        while !self.newcomers.is_empty() && self.spare.keep(&self.epoll) {
             self.open_first();
+        }
+        for newcomer in &mut self.newcomers {
+            newcomer.keep_up(&self.plan);
         }
     }
 
     /// Takes who has waited longest as far as it goes at once.
-    fn open_first(&mut self) {
+    pub(crate) fn open_first(&mut self) {
         let Some(newcomer) = self.newcomers.pop_front() else { return };
         self.counts.waiting.fetch_sub(1, Relaxed);
         self.count_opened(&newcomer.listener);

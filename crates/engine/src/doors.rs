@@ -101,7 +101,7 @@ impl Doors {
     }
 
     /// Has the worker look again in a while.
-    pub(crate) fn look_again_by(&mut self, moment: Moment) {
+    fn look_again_by(&mut self, moment: Moment) {
         self.look_again = Some(self.look_again.map_or(moment, |sooner| sooner.min(moment)));
     }
 
@@ -147,7 +147,7 @@ impl Worker {
     }
 
     /// Closes all doors but those kept. What waits in a closing door's queue is taken in first, and all who
-    /// were taken in get their sessions.
+    /// were taken in get their sessions now, or when there are descriptors for these.
     pub(crate) fn close_doors(&mut self, kept: &[&Arc<Bound>]) {
         for place in 0..self.doors.doors.len() {
             let Some(door) = &self.doors.doors[place] else { continue };

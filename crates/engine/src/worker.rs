@@ -24,7 +24,7 @@ use crate::arrivals::Arrivals;
 use crate::attempt::FailedAttempt;
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
-use crate::doors::Doors;
+use crate::doors::{Doors, PAUSE};
 use crate::events::{Events, clear, signal};
 use crate::ftp::Waiting;
 use crate::limits::Room;
@@ -244,7 +244,9 @@ impl Worker {
         let sleep = if self.unfinished.is_empty() && self.failed.is_empty() && !self.can_open() {
             let count = (self.count_at != Moment::NEVER).then(|| self.count_at.since(now));
             let arrivals = self.arrivals.sleep(now);
-            [self.timer.sleep(now), self.data.sleep(now), arrivals, count, self.doors.sleep(now)]
+            // Newcomers who wait for descriptors: nobody tells when another worker, or Python, closes some.
+            let short = (!self.newcomers.is_empty()).then_some(PAUSE);
+            [self.timer.sleep(now), self.data.sleep(now), arrivals, count, self.doors.sleep(now), short]
                 .into_iter()
                 .flatten()
                 .min()
@@ -321,6 +323,10 @@ impl Worker {
 
     fn stop(&mut self) {
         self.close_doors(&[]);
+        while !self.newcomers.is_empty() {
+            // No node is needed any more, but a reset and a record are.
+            self.open_first();
+        }
         self.cut_off_all();
         self.stopping = true;
     }

@@ -1,0 +1,47 @@
+"""Where descriptors run out, whoever was taken in waits for some, and is served then (law 9)."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP, SIGTERM
+
+from peers import pbload
+from peers.command import running
+from peers.joined import PATIENCE
+from peers.process import wait_until
+from peers.wish import wish
+
+CROWD = 4
+LEFT = CROWD + 1  # for all of them, and for one node
+
+
+@contextmanager
+def descriptors_left(pid: int, count: int) -> Iterator[None]:
+    """So many that it does not have yet."""
+    open_now = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
+    limit = next(limit for limit in range(65_536) if len(set(range(limit)) - open_now) == count)
+    _, hard = before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+def test_who_waits_for_a_session_is_not_dropped_by_the_end(tmp_path: Path) -> None:
+    """A crowd is taken in at once, and then there are nodes for two of them: the others outlive the drain."""
+    with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
+        command = stack.enter_context(running(wish(nodes) | {"engine": {"workers": 1}}, tmp_path))
+        address, balancer = command.address(), command.balancer()
+        with descriptors_left(balancer, LEFT):
+            command.signal(SIGSTOP)
+            crowd = [stack.enter_context(socket.create_connection(address, PATIENCE)) for _ in range(CROWD)]
+            command.signal(SIGCONT)
+            assert [client.recv(2) for client in crowd[:2]] == [b"n\n"] * 2
+            command.signal(SIGTERM)
+            wait_until(lambda: command.said("another signal ends"), "it drains")
+        assert [client.recv(2) for client in crowd[2:]] == [b"n\n"] * 2
