@@ -312,6 +312,8 @@ impl Engine {
         if self.stopped.swap(true, Relaxed) {
             return;
         }
+        // From here on none gives newcomers to one that has ended.
+        self.drain();
         for worker in &self.workers {
             worker.send(Command::Stop);
         }
@@ -320,7 +322,6 @@ impl Engine {
                 let _ = thread.join();
             }
         }
-        unpoisoned(&self.registry).close();
         self.shared.log.stop();
     }
 

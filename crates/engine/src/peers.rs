@@ -91,6 +91,10 @@ impl WorkerCounts {
 impl Worker {
     /// Lets a peer have what it has more room for of the newcomers; not of those whose node is given.
     pub(crate) fn share(&mut self) {
+        if self.plan.bound.is_empty() {
+            // All listeners are closed. Whoever is here stays: the others may have ended.
+            return;
+        }
         let random = self.draw().random;
         let ended = self.ends.lately(self.at.now);
         let Worker { index, shared, counts, newcomers, .. } = self;
@@ -114,10 +118,15 @@ impl Worker {
         }
     }
 
-    /// Takes what a peer has given, as if it had been accepted here.
-    pub(crate) fn take_over(&mut self, mut newcomer: Newcomer) {
-        newcomer.keep_up(&self.plan);
+    /// Takes what a peer has given. One that it took in by another plan than ours goes by that one, at once,
+    /// like those who wait where a plan changes: what it sends first may be another thing by now.
+    pub(crate) fn take_over(&mut self, newcomer: Newcomer) {
+        let current = self.plan.listener(&newcomer.listener.name);
+        let is_current = current.is_some_and(|current| Arc::ptr_eq(current, &newcomer.listener));
         self.newcomers.push_back(newcomer);
+        if !is_current {
+            self.open_all();
+        }
     }
 }
 

@@ -4,13 +4,27 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::IntoRawFd;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::panics::echo;
 use super::*;
 use crate::spec::one_node::plan;
 
 const CROWD: i32 = 600;
 const WORKERS: usize = 3;
+const ENDS: usize = 10;
 const CLIENTS: u64 = 60;
+
+/// So many clients in the queue of a new socket; each takes up to four descriptors of this process.
+fn crowd() -> std::io::Result<(Vec<TcpStream>, std::net::SocketAddr, RawFd)> {
+    let most = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most })?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    rustix::net::listen(&listener, CROWD)?;
+    let address = listener.local_addr()?;
+    let clients = (0..CROWD).map(|_| TcpStream::connect(address)).collect::<Result<_, _>>()?;
+    Ok((clients, address, listener.into_raw_fd()))
+}
 
 /// Greets each client and lets it go.
 fn greeter() -> std::io::Result<std::net::SocketAddr> {
@@ -36,17 +50,32 @@ fn plan_for(listener: std::net::SocketAddr, node: std::net::SocketAddr) -> serde
 /// Hundreds of them have been taken in and have no sessions yet when the plan changes.
 #[test]
 fn who_waits_for_a_session_loses_nothing_by_a_new_plan() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    rustix::net::listen(&listener, CROWD)?;
-    let address = listener.local_addr()?;
-    let crowd: Vec<TcpStream> = (0..CROWD).map(|_| TcpStream::connect(address)).collect::<Result<_, _>>()?;
-    let engine = Engine::start(1, 0, &[("in".into(), listener.into_raw_fd())])?;
+    let (crowd, address, listener) = crowd()?;
+    let engine = Engine::start(1, 0, &[("in".into(), listener)])?;
     engine.apply(plan_for(address, greeter()?).to_string().as_bytes())?;
     let mut other = plan_for(address, greeter()?);
     other["clusters"][0]["nodes"][0]["name"] = "other".into();
     engine.apply(other.to_string().as_bytes())?;
     for mut client in crowd {
         client.read_exact(&mut [0])?;
+    }
+    Ok(())
+}
+
+/// Wherever they are by then: with one worker, with another, or on their way.
+#[test]
+fn an_end_amid_a_crowd_forgets_nobody() -> Result<(), Box<dyn std::error::Error>> {
+    let node = greeter()?;
+    for _ in 0..ENDS {
+        let (crowd, address, listener) = crowd()?;
+        let engine = Engine::start(WORKERS, 0, &[("in".into(), listener)])?;
+        engine.apply(plan_for(address, node).to_string().as_bytes())?;
+        engine.stop();
+        let listener = &engine.snapshot().listeners[0];
+        assert_eq!((listener.opened, listener.closed), (CROWD as u64, CROWD as u64));
+        drop(crowd);
+        engine.shared.room.set_places(1);
+        assert!(engine.shared.room.take(), "all places have been given back");
     }
     Ok(())
 }
