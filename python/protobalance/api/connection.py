@@ -32,6 +32,7 @@ class Connection:
         self._application = application
         self._http = h11.Connection(h11.SERVER)
         self._is_last = False
+        self._wants_body = True  # not where HEAD asks
         self.answering = False  # a whole request waits for its answer
         # So that `drain` means that the kernel has all of an answer.
         writer.transport.set_write_buffer_limits(high=0)
@@ -66,16 +67,18 @@ class Connection:
         if asked is None:
             return False
         self.answering = True
-        answer = await self._application(asked)
-        await self._say(answer, with_body=asked.method != "HEAD")
+        await self._say(await self._application(asked))
         self.answering = False
-        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        is_whole = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        return is_whole and not self._is_last  # `end` may have come too late for this answer's head
 
     async def _asked(self) -> Asked | None:
         """The next request; None if there is none to come."""
+        self._wants_body = True
         request = await self._event()
         if not isinstance(request, h11.Request):
             return None
+        self._wants_body = request.method != b"HEAD"
         body = bytearray()
         while isinstance(part := await self._event(), h11.Data):
             body += part.data
@@ -100,20 +103,20 @@ class Connection:
     async def _refuse(self, error: Malformed) -> None:
         """Say so, and let the client end what it is saying, or it would not hear us."""
         self._is_last = True
-        await self._say(Answer(error.status, msgspec.json.encode(error.answer)), with_body=True)
+        await self._say(Answer(error.status, msgspec.json.encode(error.answer)))
         self._writer.write_eof()
         async with asyncio.timeout(LAST_WORDS_WITHIN):
             while await self._reader.read(READ):
                 pass
 
-    async def _say(self, answer: Answer, *, with_body: bool) -> None:
+    async def _say(self, answer: Answer) -> None:
         headers = [("content-type", answer.media_type), ("content-length", str(len(answer.body)))]
         if answer.allow:
             headers.append(("allow", answer.allow))
         if self._is_last:
             headers.append(("connection", "close"))
         self._write(h11.Response(status_code=answer.status, headers=headers))
-        if with_body:
+        if self._wants_body:
             self._write(h11.Data(answer.body))
         self._write(h11.EndOfMessage())
         async with asyncio.timeout(READ_WITHIN):

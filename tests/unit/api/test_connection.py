@@ -17,6 +17,7 @@ from fakes.admin import PATIENCE, Rig, serving
 from protobalance.api import connection, server
 from protobalance.api.connection import Connection
 from protobalance.api.errors import ErrorAnswer
+from protobalance.api.exchange import Answer
 
 STATUS = b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
 CHECK = b"POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -94,6 +95,13 @@ def test_a_head_has_the_length_and_no_body(rig: Rig) -> None:
     assert said(rig, STATUS.replace(b"GET", b"HEAD") + STATUS) == head + whole
 
 
+def test_a_head_that_breaks_off_is_refused_without_a_body(rig: Rig) -> None:
+    head = STATUS.replace(b"GET", b"HEAD")
+    heard = said(rig, head.replace(b"\r\n\r\n", b"\r\nContent-Length: 9\r\n\r\n"))
+    assert heard.startswith(b"HTTP/1.1 400")
+    assert heard.endswith(b"\r\n\r\n")
+
+
 def test_a_wrong_method_is_told_the_right_one(rig: Rig) -> None:
     assert b"\r\nallow: GET\r\n" in said(rig, STATUS.replace(b"GET", b"DELETE"))
 
@@ -120,6 +128,19 @@ def test_an_answer_that_nobody_reads_is_not_kept(rig: Rig, monkeypatch: pytest.M
         let_go = select.poll()
         let_go.register(client, 0)  # for POLLHUP alone
         assert let_go.poll(1000 * PATIENCE)
+
+
+def test_an_end_that_comes_behind_an_answers_head_is_the_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say = Connection._say
+
+    async def ended(self: Connection, answer: Answer) -> None:
+        await say(self, answer)
+        self.end()
+
+    monkeypatch.setattr(Connection, "_say", ended)
+    assert said(rig, STATUS + STATUS).count(b"HTTP/1.1 200") == 1
 
 
 def test_at_the_end_who_waits_is_answered_and_who_does_not_is_not_waited_for(
