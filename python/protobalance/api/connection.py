@@ -7,6 +7,7 @@ and so is the reading of its answer. What is no request is answered, too, and is
 from __future__ import annotations
 
 import asyncio
+import time
 
 import h11
 import msgspec
@@ -34,6 +35,7 @@ class Connection:
         self._is_last = False
         self._wants_body = True  # not where HEAD asks
         self.answering = False  # a whole request waits for its answer
+        self.waits_since: float | None = time.monotonic()  # for its client; None while that waits for us
         # So that `drain` means that the kernel has all of an answer.
         writer.transport.set_write_buffer_limits(high=0)
 
@@ -41,12 +43,16 @@ class Connection:
         """No exchange is to follow the one under way."""
         self._is_last = True
 
+    def let_go(self) -> None:
+        """Nobody waits for it any more, nor for what it has not read."""
+        self._writer.transport.abort()
+
     async def serve(self) -> None:
         try:
             while await self._exchange():
                 self._http.start_next_cycle()
         except (OSError, TimeoutError):
-            self._writer.transport.abort()  # nobody is there, or nobody who means it
+            self.let_go()  # nobody is there, or nobody who means it
         finally:
             self._writer.close()
 
@@ -66,9 +72,11 @@ class Connection:
             return False
         if asked is None:
             return False
-        self.answering = True
-        await self._say(await self._application(asked))
-        self.answering = False
+        self.answering, self.waits_since = True, None
+        answer = await self._application(asked)
+        self.waits_since = time.monotonic()
+        await self._say(answer)
+        self.answering, self.waits_since = False, time.monotonic()
         is_whole = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
         return is_whole and not self._is_last  # `end` may have come too late for this answer's head
 

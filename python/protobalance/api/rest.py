@@ -1,7 +1,8 @@
 """The REST interface, derived from the registry: JSON in, JSON out, nothing unknown accepted.
 
 A short question takes its input from the query string, everything else from a JSON body. The supervisor
-carries out changes one at a time; questions do not wait for them.
+carries out changes one at a time. They wait for each other before they have a thread, so questions do not
+wait for them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import functools
 import logging
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 def application(supervisor: Supervisor, threads: Executor) -> Application:
     """Every operation of the registry, carried out in `threads`, and their description."""
     operations = {operation.path: operation for operation in OPERATIONS}
+    changing = asyncio.Lock()
     allowed = {DESCRIPTION: "GET", **{path: operation.method for path, operation in operations.items()}}
 
     async def answer(asked: Asked) -> Answer:
@@ -46,9 +49,11 @@ def application(supervisor: Supervisor, threads: Executor) -> Application:
         try:
             value = _input(operation, asked, query)
             # The supervisor may wait for the engine or for a name; the event loop must not.
-            result = await asyncio.get_running_loop().run_in_executor(
-                threads, operation.handler, supervisor, value
-            )
+            turn: AbstractAsyncContextManager[None] = changing if operation.mutating else nullcontext()
+            async with turn:
+                result = await asyncio.get_running_loop().run_in_executor(
+                    threads, operation.handler, supervisor, value
+                )
             return Answer(200, msgspec.json.encode(result))
         except Exception as error:  # noqa: BLE001 - the last net: what falls in here is logged and answered as ours
             return _refused(error, operation.name)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from protobalance.control.supervisor import Supervisor
 
 AT_ONCE = 16  # operations, each in a thread of its own: most wait for the engine, for a disk or for a name
+CONNECTIONS = 64  # at a time: each has a descriptor, and those are the sessions'
 LAST_ANSWERS = 5  # seconds that requests under way may still take at the end
 
 
@@ -50,14 +51,33 @@ class _Clients:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Until it leaves."""
+        if len(self._served) >= CONNECTIONS and not self._make_room():
+            writer.transport.abort()
+            return
         connection = Connection(reader, writer, self._application)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - it is a coroutine
         self._served[task] = connection
         try:
-            await connection.serve()
+            # Who is cancelled is let go on purpose: Python 3.11 would log it as a fault.
+            with contextlib.suppress(asyncio.CancelledError):
+                await connection.serve()
         finally:
-            del self._served[task]
+            self._served.pop(task, None)
+
+    def _make_room(self) -> bool:
+        """Whoever has kept us waiting longest goes. False if all wait for us."""
+        waited_for = [
+            (connection.waits_since, task)
+            for task, connection in self._served.items()
+            if connection.waits_since is not None
+        ]
+        if not waited_for:
+            return False
+        _, task = min(waited_for, key=lambda waited: waited[0])
+        self._served.pop(task).let_go()
+        task.cancel()
+        return True
 
     async def end(self) -> None:
         """Who waits for an answer gets it, if it comes in time; who does not, leaves."""

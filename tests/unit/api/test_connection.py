@@ -7,8 +7,9 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -104,6 +105,71 @@ def test_a_head_that_breaks_off_is_refused_without_a_body(rig: Rig) -> None:
 
 def test_a_wrong_method_is_told_the_right_one(rig: Rig) -> None:
     assert b"\r\nallow: GET\r\n" in said(rig, STATUS.replace(b"GET", b"DELETE"))
+
+
+def test_too_many_connections_take_the_place_of_those_that_say_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CONNECTIONS", 2)
+    with talk(rig) as quiet, talk(rig) as busy:
+        busy.sendall(STATUS)
+        assert busy.recv(65536).startswith(b"HTTP/1.1 200")
+        assert said(rig, STATUS).startswith(b"HTTP/1.1 200")
+        assert quiet.recv(1) == b""
+        busy.sendall(STATUS)
+        assert busy.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_who_is_let_go_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket(socket.AF_UNIX) as idle:
+        with serving(tmp_path / "admin.sock") as rig:
+            idle.connect(str(rig.path))
+            assert said(rig, STATUS).startswith(b"HTTP/1.1 200")
+        assert idle.recv(1) == b""
+    assert caplog.records == []
+
+
+def test_who_waits_for_an_answer_keeps_his_place(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, told = threading.Event(), threading.Event()
+    status = rig.supervisor.status
+
+    def slow() -> object:
+        asked.set()
+        assert told.wait(PATIENCE)
+        return status()
+
+    monkeypatch.setattr(rig.supervisor, "status", slow)
+    monkeypatch.setattr(server, "CONNECTIONS", 1)
+    with talk(rig) as waiting:
+        waiting.sendall(STATUS)
+        assert asked.wait(PATIENCE)
+        with talk(rig) as late:
+            assert late.recv(1) == b""
+        told.set()
+        assert waiting.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_changes_that_wait_for_each_other_keep_no_question_waiting(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    redirect = rig.supervisor.redirect
+
+    def slow(*asked: Any) -> object:
+        assert told.wait(PATIENCE)
+        return redirect(*asked)
+
+    monkeypatch.setattr(rig.supervisor, "redirect", slow)
+    body = b'{"listener": "web", "cluster": "web"}'
+    change = CHECK.replace(b"check", b"redirect") + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(talk(rig)) for _ in range(2 * server.AT_ONCE)]
+        for client in waiting:
+            client.sendall(change)
+        assert rig.request("GET", "/v1/status").status == 200
+        told.set()
+        for client in waiting:
+            assert client.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_who_says_too_much_hears_so_while_still_speaking(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
