@@ -2,11 +2,11 @@
 //! whom it has no room for; then sessions are opened for some of them each turn, in the order they came, so
 //! that no flood keeps the sessions that there are from their bytes.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use protobalance_core::failover::Trace;
 use protobalance_core::session::{Action, Session, Side};
@@ -26,6 +26,8 @@ use crate::worker::Worker;
 const ACCEPTS_PER_TURN: usize = 512;
 /// Newcomers for whom sessions are opened per wake-up: ten times as much work each.
 const OPENS_PER_TURN: usize = 64;
+/// And for so long: a handshake of TLS can take a millisecond of ours.
+const OPENING: Duration = Duration::from_millis(10);
 
 impl Worker {
     /// Takes in what waits at a door.
@@ -112,19 +114,20 @@ impl Worker {
             }
         }
         self.counts.waiting.fetch_add(1, Relaxed);
-        self.newcomers.push_back(newcomer);
+        self.newcomers.push(newcomer);
     }
 
-    /// Opens sessions for those who have waited longest, while each can be given a node.
+    /// Opens sessions for those whose turn it is, while each can be given a node.
     pub(crate) fn open_some(&mut self) {
+        let begun = self.shared.clock.now();
         for _ in 0..OPENS_PER_TURN.min(self.newcomers.len()) {
             if !self.spare.keep(&self.epoll) {
                 return;
             }
             self.open_first();
-        }
-        if self.newcomers.is_empty() && self.newcomers.capacity() > ACCEPTS_PER_TURN {
-            self.newcomers = VecDeque::new();
+            if self.shared.clock.now().since(begun) > OPENING {
+                return;
+            }
         }
     }
 
@@ -134,14 +137,14 @@ impl Worker {
         while !self.newcomers.is_empty() && self.spare.keep(&self.epoll) {
             self.open_first();
         }
-        for newcomer in &mut self.newcomers {
+        for newcomer in self.newcomers.iter_mut() {
             newcomer.keep_up(&self.plan);
         }
     }
 
-    /// Takes who has waited longest as far as it goes at once.
+    /// Takes the one whose turn it is as far as it goes at once.
     pub(crate) fn open_first(&mut self) {
-        let Some(newcomer) = self.newcomers.pop_front() else { return };
+        let Some(newcomer) = self.newcomers.pop() else { return };
         self.counts.waiting.fetch_sub(1, Relaxed);
         self.count_opened(&newcomer.listener);
         if newcomer.listener.preface.is_some() {

@@ -38,6 +38,7 @@ mod held;
 pub mod inspection;
 mod introduction;
 mod limits;
+mod lines;
 mod newcomer;
 mod pair;
 mod peers;

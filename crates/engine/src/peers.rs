@@ -100,8 +100,10 @@ impl Worker {
         let Worker { index, shared, counts, newcomers, .. } = self;
         let Some(peer) = shared.peers.any_other(*index, random) else { return };
         let most = surplus(counts.load(), peer.counts.load(), ended) as usize;
-        let given = newcomers.iter().rev().take(most).take_while(|newcomer| newcomer.pin.is_none()).count();
-        for newcomer in newcomers.split_off(newcomers.len() - given) {
+        let mut given = 0;
+        while given < most && newcomers.first().is_some_and(|newcomer| newcomer.pin.is_none()) {
+            let Some(newcomer) = newcomers.pop() else { break };
+            given += 1;
             counts.waiting.fetch_sub(1, Relaxed);
             peer.counts.waiting.fetch_add(1, Relaxed);
             if let Err(SendError(Command::TakeOver(newcomer))) =
@@ -110,7 +112,8 @@ impl Worker {
                 // It is lost.
                 peer.counts.waiting.fetch_sub(1, Relaxed);
                 counts.waiting.fetch_add(1, Relaxed);
-                newcomers.push_back(newcomer);
+                newcomers.push(newcomer);
+                break;
             }
         }
         if given > 0 {
@@ -123,7 +126,7 @@ impl Worker {
     pub(crate) fn take_over(&mut self, newcomer: Newcomer) {
         let current = self.plan.listener(&newcomer.listener.name);
         let is_current = current.is_some_and(|current| Arc::ptr_eq(current, &newcomer.listener));
-        self.newcomers.push_back(newcomer);
+        self.newcomers.push(newcomer);
         if !is_current {
             self.open_all();
         }

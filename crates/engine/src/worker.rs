@@ -5,7 +5,6 @@
 //! read before a node can be chosen), `sessions.rs` carries out what
 //! `protobalance_core::session` decides, `relay.rs` moves its bytes.
 
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -28,6 +27,7 @@ use crate::doors::{Doors, PAUSE};
 use crate::events::{Events, clear, signal};
 use crate::ftp::Waiting;
 use crate::limits::Room;
+use crate::lines::Lines;
 use crate::newcomer::Newcomer;
 use crate::peers::{Ends, Peers};
 use crate::plan::Plan;
@@ -109,7 +109,7 @@ pub(crate) struct Worker {
     pub(crate) plan: Arc<Plan>,
     pub(crate) doors: Doors,
     /// Taken in, in the order they came; they have no sessions yet.
-    pub(crate) newcomers: VecDeque<Newcomer>,
+    pub(crate) newcomers: Lines,
     /// How many sessions end is how long newcomers will stay.
     pub(crate) ends: Ends,
     pub(crate) arrivals: Arrivals,
@@ -163,7 +163,7 @@ impl Worker {
             epoll,
             plan: Arc::new(Plan::empty()),
             doors: Doors::default(),
-            newcomers: VecDeque::new(),
+            newcomers: Lines::default(),
             ends: Ends::default(),
             arrivals: Arrivals::new(now),
             table: Table::default(),

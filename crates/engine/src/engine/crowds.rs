@@ -62,6 +62,32 @@ fn who_waits_for_a_session_loses_nothing_by_a_new_plan() -> Result<(), Box<dyn s
     Ok(())
 }
 
+/// The crowd is taken in first, all that a turn takes; the lone client has its turn among them all the same.
+#[test]
+fn a_crowd_at_one_listener_keeps_no_client_of_another_waiting() -> Result<(), Box<dyn std::error::Error>> {
+    let (crowd, address, listener) = crowd()?;
+    let lone = TcpListener::bind("127.0.0.1:0")?;
+    let lone_address = lone.local_addr()?;
+    let mut client = TcpStream::connect(lone_address)?;
+    let handed_over = [("in".into(), listener), ("lone".into(), lone.into_raw_fd())];
+    let engine = Engine::start(1, 0, &handed_over)?;
+    let mut wanted = plan_for(address, greeter()?);
+    let mut other = wanted["listeners"][0].clone();
+    other["name"] = "lone".into();
+    other["bind"] = serde_json::json!([lone_address.to_string()]);
+    wanted["listeners"].as_array_mut().expect("listeners").push(other);
+    engine.apply(wanted.to_string().as_bytes())?;
+    for client in crowd.iter().chain([&client]) {
+        (&mut &*client).read_exact(&mut [0])?;
+    }
+    client.read_to_end(&mut Vec::new())?;
+    let newest_first = engine.decisions("", "", 2 * CROWD as usize);
+    let after = newest_first.iter().position(|decision| decision.listener == "lone");
+    let before = after.map(|after| newest_first.len() - 1 - after);
+    assert!(before.is_some_and(|before| before < 64), "{before:?} of the crowd came first");
+    Ok(())
+}
+
 /// Wherever they are by then: with one worker, with another, or on their way.
 #[test]
 fn an_end_amid_a_crowd_forgets_nobody() -> Result<(), Box<dyn std::error::Error>> {
