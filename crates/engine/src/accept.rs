@@ -84,6 +84,7 @@ impl Worker {
                 address,
                 listener,
                 pin,
+                given: false,
                 admitted: None,
                 learned: None,
                 tls: None,
@@ -164,7 +165,7 @@ impl Worker {
     /// already.
     pub(crate) fn open(&mut self, mut newcomer: Newcomer) -> (u32, u32) {
         let route = newcomer.route(&self.plan);
-        let Newcomer { socket: client, address, listener, pin, admitted, learned, tls } = newcomer;
+        let Newcomer { socket: client, address, listener, pin, admitted, learned, tls, .. } = newcomer;
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));
         let cluster = Arc::clone(&route.cluster);

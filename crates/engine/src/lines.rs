@@ -42,9 +42,20 @@ impl Lines {
         self.lines.push_back(line);
     }
 
-    /// Whose turn it is.
-    pub(crate) fn first(&self) -> Option<&Newcomer> {
-        self.lines.front()?.front()
+    /// Who came last, of the line that has waited least for its turn.
+    pub(crate) fn last(&self) -> Option<&Newcomer> {
+        self.lines.back()?.back()
+    }
+
+    /// Takes that one.
+    pub(crate) fn pop_last(&mut self) -> Option<Newcomer> {
+        let line = self.lines.back_mut()?;
+        let newcomer = line.pop_back()?;
+        self.len -= 1;
+        if line.is_empty() {
+            self.lines.pop_back();
+        }
+        Some(newcomer)
     }
 
     /// Takes the one whose turn it is.

@@ -20,6 +20,8 @@ pub(crate) struct Newcomer {
     pub(crate) listener: Arc<Listener>,
     /// Its node, where that is not for the policy to choose.
     pub(crate) pin: Option<Pin>,
+    /// Whether another worker accepted it.
+    pub(crate) given: bool,
     /// Its place among its client's sessions, where these are counted.
     pub(crate) admitted: Option<Box<Admitted>>,
     pub(crate) learned: Option<Box<Learned>>,
@@ -41,6 +43,12 @@ impl Newcomer {
         let newest = || plan.routes.iter().find(|other| other.cluster.name == route.cluster.name);
         let waited = learned.arrived_at.is_some();
         Arc::clone(waited.then(newest).flatten().unwrap_or(route))
+    }
+
+    /// Whether another worker may have it: once, or it could go back and forth for ever. Where its node is
+    /// given, so is the worker.
+    pub(crate) fn may_be_given(&self) -> bool {
+        self.pin.is_none() && !self.given
     }
 
     /// A plan may have come since it was taken in.

@@ -97,18 +97,19 @@ impl Worker {
         }
         let random = self.draw().random;
         let ended = self.ends.lately(self.at.now);
+        let generation = self.plan.generation;
         let Worker { index, shared, counts, newcomers, .. } = self;
         let Some(peer) = shared.peers.any_other(*index, random) else { return };
         let most = surplus(counts.load(), peer.counts.load(), ended) as usize;
         let mut given = 0;
-        while given < most && newcomers.first().is_some_and(|newcomer| newcomer.pin.is_none()) {
-            let Some(newcomer) = newcomers.pop() else { break };
+        while given < most && newcomers.last().is_some_and(Newcomer::may_be_given) {
+            let Some(mut newcomer) = newcomers.pop_last() else { break };
+            newcomer.given = true;
             given += 1;
             counts.waiting.fetch_sub(1, Relaxed);
             peer.counts.waiting.fetch_add(1, Relaxed);
-            if let Err(SendError(Command::TakeOver(newcomer))) =
-                peer.commands.send(Command::TakeOver(newcomer))
-            {
+            let gift = Command::TakeOver(newcomer, generation);
+            if let Err(SendError(Command::TakeOver(newcomer, _))) = peer.commands.send(gift) {
                 // It is lost.
                 peer.counts.waiting.fetch_sub(1, Relaxed);
                 counts.waiting.fetch_add(1, Relaxed);
@@ -121,15 +122,13 @@ impl Worker {
         }
     }
 
-    /// Takes what a peer has given. One that it took in by another plan than ours goes by that one, at once,
-    /// like those who wait where a plan changes: what it sends first may be another thing by now.
-    pub(crate) fn take_over(&mut self, newcomer: Newcomer) {
-        let current = self.plan.listener(&newcomer.listener.name);
-        let is_current = current.is_some_and(|current| Arc::ptr_eq(current, &newcomer.listener));
-        self.newcomers.push(newcomer);
-        if !is_current {
-            self.open_all();
+    /// Takes what a peer has given. One that came in by a plan before ours goes by ours, as if it came now: the
+    /// nodes of the other may be withdrawn. One that came in by a plan that is yet to reach us goes by that one.
+    pub(crate) fn take_over(&mut self, mut newcomer: Newcomer, generation: u64) {
+        if generation < self.plan.generation {
+            newcomer.keep_up(&self.plan);
         }
+        self.newcomers.push(newcomer);
     }
 }
 

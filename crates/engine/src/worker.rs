@@ -47,8 +47,8 @@ const EVENTS_PER_WAKE: usize = 512;
 /// What the control plane asks of a worker. Answers go through the channel that comes with it.
 pub(crate) enum Command {
     Plan(Arc<Plan>, Sender<()>),
-    /// From a peer that has more to care for.
-    TakeOver(Newcomer),
+    /// From a peer that has more to care for; the generation of its plan.
+    TakeOver(Newcomer, u64),
     /// Some node takes no clients any more, or shall have no sessions.
     LookAtWithdrawn(Sender<()>),
     Sessions(SessionQuery, Sender<Vec<SessionReport>>),
@@ -284,7 +284,7 @@ impl Worker {
                     self.adopt(plan);
                     let _ = done.send(());
                 }
-                Command::TakeOver(newcomer) => self.take_over(newcomer),
+                Command::TakeOver(newcomer, generation) => self.take_over(newcomer, generation),
                 Command::LookAtWithdrawn(done) => {
                     self.look_at_withdrawn();
                     let _ = done.send(());

@@ -175,8 +175,16 @@ impl Worker {
         };
         self.count_opened(&listener);
         let pin = Some(pin);
-        let opened =
-            self.open(Newcomer { socket, address, listener, pin, admitted, learned: None, tls: None });
+        let opened = self.open(Newcomer {
+            socket,
+            address,
+            listener,
+            pin,
+            given: false,
+            admitted,
+            learned: None,
+            tls: None,
+        });
         if let (true, Some(desk)) = (its_own, self.desk(control)) {
             desk.transfer = Some(opened);
         }

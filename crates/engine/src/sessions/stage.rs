@@ -67,6 +67,7 @@ impl Stage {
             address,
             listener,
             pin: None,
+            given: false,
             admitted: None,
             learned: None,
             tls,
