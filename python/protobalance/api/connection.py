@@ -61,12 +61,6 @@ class Connection:
         try:
             async with asyncio.timeout(REQUEST_WITHIN):
                 asked = await self._asked()
-        except h11.RemoteProtocolError as error:
-            what = Malformed(
-                f"this is not HTTP: {error}", "", "see /v1/openapi.json", error.error_status_hint
-            )
-            await self._refuse(what)
-            return False
         except Malformed as error:
             await self._refuse(error)
             return False
@@ -102,11 +96,18 @@ class Connection:
         )
 
     async def _event(self) -> object:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
+        while (event := self._next_event()) is h11.NEED_DATA:
             if self._http.they_are_waiting_for_100_continue:
                 self._write(h11.InformationalResponse(status_code=100, headers=[]))
             self._http.receive_data(await self._reader.read(READ))
         return event
+
+    def _next_event(self) -> object:
+        try:
+            return self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            what, hint = f"this is not HTTP: {error}", "see /v1/openapi.json"
+            raise Malformed(what, "", hint, error.error_status_hint) from None
 
     async def _refuse(self, error: Malformed) -> None:
         """Say so, and let the client end what it is saying, or it would not hear us."""

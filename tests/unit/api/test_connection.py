@@ -48,6 +48,22 @@ def said(rig: Rig, data: bytes) -> bytes:
         return all_of(client)
 
 
+def held(
+    monkeypatch: pytest.MonkeyPatch, rig: Rig, operation: str, until: threading.Event
+) -> threading.Event:
+    """The supervisor does not answer `until` that is set. What is set once it has been asked."""
+    answer = getattr(rig.supervisor, operation)
+    asked = threading.Event()
+
+    def slow(*values: Any) -> object:
+        asked.set()
+        assert until.wait(PATIENCE)
+        return answer(*values)
+
+    monkeypatch.setattr(rig.supervisor, operation, slow)
+    return asked
+
+
 def refusal(heard: bytes) -> ErrorAnswer:
     return msgspec.json.decode(heard.partition(b"\r\n\r\n")[2], type=ErrorAnswer)
 
@@ -130,15 +146,8 @@ def test_who_is_let_go_is_no_fault(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 
 def test_who_waits_for_an_answer_keeps_his_place(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, told = threading.Event(), threading.Event()
-    status = rig.supervisor.status
-
-    def slow() -> object:
-        asked.set()
-        assert told.wait(PATIENCE)
-        return status()
-
-    monkeypatch.setattr(rig.supervisor, "status", slow)
+    told = threading.Event()
+    asked = held(monkeypatch, rig, "status", told)
     monkeypatch.setattr(server, "CONNECTIONS", 1)
     with talk(rig) as waiting:
         waiting.sendall(STATUS)
@@ -153,13 +162,7 @@ def test_changes_that_wait_for_each_other_keep_no_question_waiting(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = threading.Event()
-    redirect = rig.supervisor.redirect
-
-    def slow(*asked: Any) -> object:
-        assert told.wait(PATIENCE)
-        return redirect(*asked)
-
-    monkeypatch.setattr(rig.supervisor, "redirect", slow)
+    held(monkeypatch, rig, "redirect", told)
     body = b'{"listener": "web", "cluster": "web"}'
     change = CHECK.replace(b"check", b"redirect") + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
     with ExitStack() as stack:
@@ -212,7 +215,7 @@ def test_an_end_that_comes_behind_an_answers_head_is_the_end(
 def test_at_the_end_who_waits_is_answered_and_who_does_not_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, ending = threading.Event(), threading.Event()
+    ending = threading.Event()
     end = Connection.end
 
     def noted(self: Connection) -> None:
@@ -223,14 +226,7 @@ def test_at_the_end_who_waits_is_answered_and_who_does_not_is_not_waited_for(
     monkeypatch.setattr(server, "LAST_ANSWERS", 3600)
     with socket.socket(socket.AF_UNIX) as idle, socket.socket(socket.AF_UNIX) as waiting:
         with serving(tmp_path / "admin.sock") as rig:
-            status = rig.supervisor.status
-
-            def slow() -> object:
-                asked.set()
-                assert ending.wait(PATIENCE)
-                return status()
-
-            monkeypatch.setattr(rig.supervisor, "status", slow)
+            asked = held(monkeypatch, rig, "status", ending)
             for client in (idle, waiting):
                 client.settimeout(PATIENCE)
                 client.connect(str(rig.path))
