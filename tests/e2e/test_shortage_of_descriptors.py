@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import resource
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 
 from peers import pbload
 from peers.command import running
 from peers.joined import PATIENCE
+from peers.shortage import descriptors_left
 from peers.wish import wish
 
 CROWD = 4
 LEFT = CROWD + 1  # for all of them, and for one node
-
-
-@contextmanager
-def descriptors_left(pid: int, count: int) -> Iterator[None]:
-    """So many that it does not have yet."""
-    open_now = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
-    limit = next(limit for limit in range(65_536) if len(set(range(limit)) - open_now) == count)
-    _, hard = before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 def test_who_waits_for_a_session_is_served_once_there_are_descriptors(tmp_path: Path) -> None:

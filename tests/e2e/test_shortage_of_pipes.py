@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from peers.command import Command, running
 from peers.joined import PATIENCE, accepted, exchange, listening
 from peers.process import wait_until
+from peers.shortage import no_descriptors_left
 from peers.wish import wish
 
 BLOCK = bytes(range(251)) * 4000
@@ -72,23 +72,12 @@ def pipes(pid: int) -> int:
     return sum(ends.count(name) == 2 for name in set(ends) if name.startswith("pipe:"))
 
 
-@contextmanager
-def no_more_descriptors(pid: int) -> Iterator[None]:
-    """None that it does not have yet."""
-    _, hard = before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-
-
 def test_bulk_goes_on_without_descriptors_and_takes_to_pipes_when_there_are_some(tmp_path: Path) -> None:
     """EMFILE for the first pipe."""
     with served(tmp_path) as (command, server):
         bulk, balancer = Bulk(command, server), command.balancer()
         before = pipes(balancer)
-        with no_more_descriptors(balancer):
+        with no_descriptors_left(balancer):
             bulk.pass_on(TIMES * len(BLOCK))
             assert pipes(balancer) == before
 

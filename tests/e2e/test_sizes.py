@@ -16,6 +16,7 @@ from peers import pbload
 from peers.command import Command, running
 from peers.joined import PATIENCE
 from peers.process import text_of, wait_until
+from peers.shortage import no_descriptors_left
 from peers.wish import wish
 
 MB = 1_000_000
@@ -157,18 +158,15 @@ def test_descriptors_that_run_out_below_the_limit_are_waited_out_too(tmp_path: P
         ExitStack() as stack,
     ):
         address = command.address()
-        balancer = command.balancer()
-        _, hard = before = resource.prlimit(balancer, resource.RLIMIT_NOFILE)
-        resource.prlimit(balancer, resource.RLIMIT_NOFILE, (3, hard))
-        clients = [
-            stack.enter_context(socket.create_connection(address, timeout=PATIENCE)) for _ in range(50)
-        ]
-        wait_until(lambda: command.said("no descriptors"), "the shortage is told")
-        used = command.cpu_seconds()
-        # Not for timing: a spin needs time to show itself.
-        time.sleep(1.0)
-        assert command.cpu_seconds() - used < 0.5
-        resource.prlimit(balancer, resource.RLIMIT_NOFILE, before)
+        with no_descriptors_left(command.balancer()):
+            clients = [
+                stack.enter_context(socket.create_connection(address, timeout=PATIENCE)) for _ in range(50)
+            ]
+            wait_until(lambda: command.said("no descriptors"), "the shortage is told")
+            used = command.cpu_seconds()
+            # Not for timing: a spin needs time to show itself.
+            time.sleep(1.0)
+            assert command.cpu_seconds() - used < 0.5
         assert {client.recv(2) for client in clients} == {b"n\n"}
         wait_until(lambda: command.status().limits == [], "the shortage is over")
         (node,) = command.status().clusters[0].nodes
