@@ -78,6 +78,7 @@ def settle(pids: Sequence[int]) -> None:
     for _ in range(PATIENCE):
         used = cpu_seconds(pids)
         time.sleep(LOOK)
-        if cpu_seconds(pids) - used < LOOK * QUIET and memory(pids)["private"] == before:
+        is_quiet, now = cpu_seconds(pids) - used < LOOK * QUIET, memory(pids)["private"]
+        if is_quiet and now == before:
             return
-        before = memory(pids)["private"]
+        before = now

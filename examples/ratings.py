@@ -18,7 +18,7 @@ BUSY = '1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[1m]))'
 
 def cpu_use(nodes: Mapping[str, NodeStats]) -> dict[str, float]:
     """Each node's rating by the node's name; lower is less loaded."""
-    with urlopen(f"{PROMETHEUS}/api/v1/query?{urlencode({'query': BUSY})}", timeout=2) as answer:  # noqa: S310
+    with urlopen(f"{PROMETHEUS}/api/v1/query?{urlencode({'query': BUSY})}", timeout=2) as answer:  # noqa: S310 - ours
         samples = json.load(answer)["data"]["result"]
     # "10.0.0.1:9100" is where the exporter listens; the node's service has another port.
     busy = {_host(sample["metric"]["instance"]): float(sample["value"][1]) for sample in samples}

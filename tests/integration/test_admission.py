@@ -264,4 +264,4 @@ def test_the_example_keeps_its_word() -> None:
 @pytest.mark.parametrize("number", [-1, 1_000_001, "3"])
 def test_a_limit_is_a_number(number: object) -> None:
     with pytest.raises(Exception, match="max_sessions_per_client"):
-        Balancer(limited({"n": ("127.0.0.1", 9)}, max_sessions_per_client=number))  # type: ignore[arg-type]
+        Balancer(limited({"n": ("127.0.0.1", 9)}, max_sessions_per_client=number))  # type: ignore[arg-type]  # wrong on purpose

@@ -19,7 +19,7 @@ PER_SECOND = 100
 def proof_of_ten_minutes_of_changes() -> None:
     """Nodes come and go, change weights, drain, the listener is redirected; held sessions go on."""
     seed = random.randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201
+    print(f"seed {seed}")
     choice = random.Random(seed)
     with two_clusters() as nodes:
         first = some_config(nodes, choice)
@@ -38,8 +38,8 @@ def proof_of_ten_minutes_of_changes() -> None:
                 for count in range(SECONDS * PER_SECOND):
                     time.sleep(max(0.0, began + count / PER_SECOND - time.monotonic()))
                     yield change
-                print(f"{made} changes in {time.monotonic() - began:.0f} s")  # noqa: T201
+                print(f"{made} changes in {time.monotonic() - began:.0f} s")
 
             allowed = [may_answer(first)]
             served = under_churn(balancer, allowed, paced())
-    print(f"{served} connections, no error")  # noqa: T201
+    print(f"{served} connections, no error")

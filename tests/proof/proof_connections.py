@@ -21,4 +21,4 @@ def proof_of_a_million_connections(speaks: Speaks) -> None:
     began = time.monotonic()
     failed = none_notices(speaks, CONNECTIONS, bad, retry_interval="1ms")
     took = time.monotonic() - began
-    print(f"{speaks.kind}: {CONNECTIONS} connections in {took:.0f} s, {failed} attempts failed")  # noqa: T201
+    print(f"{speaks.kind}: {CONNECTIONS} connections in {took:.0f} s, {failed} attempts failed")

@@ -17,7 +17,7 @@ def proof_of_surviving_kills(tmp_path: Path) -> None:
     survival = killed_at_random(tmp_path, KILLS)
     back = sorted(survival.back_after)
     middle, worst = back[len(back) // 2], back[-1]
-    print(  # noqa: T201
+    print(
         f"{KILLS} kills, {survival.served} sessions meanwhile; served again after {1000 * middle:.0f} ms "
         f"(median), {1000 * worst:.0f} ms (worst)"
     )

@@ -18,4 +18,4 @@ def proof_of_upgrades_without_a_gap(tmp_path: Path) -> None:
     began = time.monotonic()
     served = upgraded_under_load(tmp_path, UPGRADES)
     took = time.monotonic() - began
-    print(f"{UPGRADES} upgrades in {took:.0f} s, {served} sessions meanwhile, no error")  # noqa: T201
+    print(f"{UPGRADES} upgrades in {took:.0f} s, {served} sessions meanwhile, no error")

@@ -10,6 +10,6 @@ import sys
 if "typing_extensions" not in sys.modules:
     sys.modules["typing_extensions"] = None  # type: ignore[assignment]  # "there is none" (import system, 5.3.1)
     try:
-        import msgspec  # noqa: F401
+        import msgspec  # noqa: F401 - now, and for all who come later
     finally:
         del sys.modules["typing_extensions"]

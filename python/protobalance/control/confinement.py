@@ -187,8 +187,8 @@ def _may_have_been_led_astray(path: Path, writable: set[str]) -> bool:
     one it would write where that leads.
     """
     folders = [Path(folder).resolve() for folder in writable]
-    # Where we may not look is no link of ours; Path.is_symlink() would raise there.
-    links = [step for step in (path, *path.parents) if os.path.islink(step)]  # noqa: PTH114
+    # Where we may not look is no link of ours.
+    links = [step for step in (path, *path.parents) if os.path.islink(step)]  # noqa: PTH114 - Path's would raise
     return any(link.parent.resolve().is_relative_to(folder) for link in links for folder in folders)
 
 

@@ -43,7 +43,7 @@ def ratings(draw: st.DrawFn) -> LoadRating:
     )
     spans_of_it = {"interval": draw(spans(100, 3_600_000)), "ttl": draw(spans(100, 86_400_000))}
     # Drawn to fit each other, which types do not show.
-    return LoadRating(**{form: value}, **draw(st.sampled_from([{}, spans_of_it])))  # type: ignore[arg-type]
+    return LoadRating(**{form: value}, **draw(st.sampled_from([{}, spans_of_it])))  # type: ignore[arg-type]  # see above
 
 
 @st.composite

@@ -162,7 +162,7 @@ class FakeEngine:
         ]
         return matching[:limit]
 
-    def would_go(self, listener: str, client: str, server_name: str = "") -> DecisionReport:  # noqa: ARG002
+    def would_go(self, listener: str, client: str, server_name: str = "") -> DecisionReport:  # noqa: ARG002 - as the engine has it
         clusters = {each["name"]: each["cluster"] for each in self.plan["listeners"]}
         return DecisionReport(
             age_ms=0,

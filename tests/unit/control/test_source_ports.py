@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from protobalance.config import loads
+from protobalance.config.plan import compile_plan
 from protobalance.control.chronicle import Chronicle
 from protobalance.control.history import History
 from protobalance.control.operator_log import OperatorLog
@@ -29,8 +30,6 @@ nodes.a = "10.0.0.2:80"
 
 
 def test_sessions_are_counted_by_the_address_they_lead_to() -> None:
-    from protobalance.config.plan import compile_plan  # noqa: PLC0415
-
     engine = FakeEngine()
     engine.apply(compile_plan(CONFIG))
     engine.active = {"one/a": 3, "one/d": 7, "one/c": 9, "pool/a": 4, "pool/b": 1, "other/a": 2, "clear/a": 9}

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.usage_error("give a state, weight=N, or --clear alone")
     cluster, node = arguments.node
     # The parser has let through nothing but a state and a weight.
-    order = set_node.SetNodeOrder(cluster=cluster, node=node, clear=arguments.clear, **values)  # type: ignore[arg-type]
+    order = set_node.SetNodeOrder(cluster=cluster, node=node, clear=arguments.clear, **values)  # type: ignore[arg-type]  # see above
     return answer.show(arguments, set_node.OPERATION, order, _page)
 
 
