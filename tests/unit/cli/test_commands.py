@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +24,7 @@ from protobalance.api.operations import (
     status,
     upgrade,
 )
-from protobalance.cli import main, parser
+from protobalance.cli import main
 from protobalance.cli.client import Client
 from protobalance.control.answers import CheckResult
 from protobalance.control.node_setting import NodeSetting
@@ -164,40 +161,6 @@ def test_node_set_asks_for_what_was_said(rig: Rig, words: list[str], wanted: Nod
     assert rig.supervisor.calls == [("set_node", "web", "a", wanted)]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["nonsense"],
-        ["status", "extra"],
-        ["status", "--sock", "x"],
-        ["node"],
-        ["node", "set", "web"],
-        ["node", "set", "/a", "draining"],
-        ["node", "set", "web/a"],
-        ["node", "set", "web/a", "asleep"],
-        ["node", "set", "web/a", "weight=257"],
-        ["node", "set", "web/a", "weight=-1"],
-        ["node", "set", "web/a", "weight=²"],
-        ["node", "set", "web/a", "weight=1", "weight=2"],
-        ["node", "set", "web/a", "draining", "--clear"],
-        ["redirect", "web"],
-        ["upgrade", "--grace", "10"],
-        ["redirect", "web", "green", "--clear"],
-        ["sessions", "--limit", "0"],
-        ["check"],
-        ["forward", "8080"],
-        ["completion", "fish"],
-    ],
-    ids=" ".join,
-)
-def test_wrong_usage_ends_with_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert ended.value.code == 2
-    assert "usage:" in capsys.readouterr().err
-
-
 def test_a_refusal_ends_with_1_and_its_reason(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["node", "set", "web/b", "draining", "--socket", str(rig.path)]) == 1
     said = capsys.readouterr()
@@ -255,109 +218,6 @@ def test_a_broken_file_is_refused_before_anybody_is_asked(
     assert rig.supervisor.calls == []
 
 
-def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in parser.VERBS:
-        with pytest.raises(SystemExit) as ended:
-            main([verb, "--help"])
-        assert ended.value.code == 0
-        assert parser.verb_module(verb).EXAMPLE in capsys.readouterr().out
-
-
-def test_every_example_can_be_parsed() -> None:
-    for verb in parser.VERBS:
-        words = (
-            parser.verb_module(verb)
-            .EXAMPLE.partition("protobalance ")[2]
-            .rstrip(')"')
-            .split(" > ")[0]
-            .split()
-        )
-        assert parser.parse(words).verb == verb
-
-
-def test_every_verb_file_is_listed() -> None:
-    folder = Path(parser.__file__).parent / "verbs"
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(parser.VERBS)
-
-
-def test_a_reader_that_has_seen_enough_is_no_error(rig: Rig) -> None:
-    """As `protobalance status | head -1`: the pipe is closed while there is more to say."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "w") as pipe:
-        done = subprocess.run(
-            [sys.executable, "-m", "protobalance", "status", "--socket", str(rig.path)],
-            stdout=pipe,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    assert done.stderr == ""
-    assert done.returncode == 0
-
-
-def test_an_output_that_is_full_is_said() -> None:
-    program = [sys.executable, "-m", "protobalance", "schema"]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.stderr == "protobalance: standard output cannot be written: No space left on device\n"
-    assert done.returncode == 1
-
-
-def test_an_output_that_is_closed_is_no_error() -> None:
-    program = [sys.executable, "-m", "protobalance", "schema"]
-    done = subprocess.run(
-        ["sh", "-c", '"$@" >&-', "sh", *program], capture_output=True, text=True, check=False
-    )
-    assert done.stderr == ""
-    assert done.returncode == 0
-
-
-def test_a_fault_of_ours_is_not_blamed_on_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(_arguments: object) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(parser.verb_module("schema"), "run", failing)
-    with pytest.raises(OSError, match="No space"):
-        main(["schema"])
-
-
-def test_a_slip_of_the_pen_is_told_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["stauts", "--json"])
-    assert ended.value.code == 2
-    assert "there is no command 'stauts'; did you mean 'status'?" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["status", "--wacth"], "status: error: unrecognized arguments: --wacth; did you mean --watch?"),
-        (["node", "set", "web/a", "--claer"], "node set: error: unrecognized arguments: --claer; did you"),
-        (["check", "a.toml", "b.toml"], "protobalance check: error: unrecognized arguments: b.toml\n"),
-        (
-            ["--socket", "/run/x.sock", "status"],
-            "--socket belongs behind the command: protobalance COMMAND --socket",
-        ),
-        (["sessions", "--limit", "x"], "argument --limit: 'x' is not a whole number"),
-    ],
-)
-def test_wrong_usage_is_told_by_the_command_that_was_meant(
-    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert ended.value.code == 2
-    assert told in capsys.readouterr().err
-
-
-def test_without_a_word_the_commands_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([])
-    said = capsys.readouterr().err
-    assert all(verb in said for verb in parser.VERBS)
-
-
 @pytest.mark.parametrize(("words", "told"), [(["upgrade"], 1), (["upgrade", "--json"], 0), (["status"], 0)])
 def test_who_interrupts_a_change_is_told_that_it_may_come_to_pass(
     words: list[str], told: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -370,32 +230,9 @@ def test_who_interrupts_a_change_is_told_that_it_may_come_to_pass(
     assert capsys.readouterr().err.count("carried out all the same") == told
 
 
-def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_arguments: object) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(parser.verb_module("schema"), "run", interrupted)
-    assert main(["schema"]) == 130
-
-
 def test_names_from_outside_cannot_steer_the_terminal(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
     rig.supervisor.status_answer = msgspec.structs.replace(
         STATUS, source="\x1b]0;owned\x07", warnings=["\x1b[2J"]
     )
     assert main(["status", "--socket", str(rig.path)]) == 0
     assert "\x1b" not in capsys.readouterr().out
-
-
-def test_a_verb_loads_no_other() -> None:
-    """What `run` and its keeper load has a file of its own, `test_imports.py`."""
-    program = (
-        "import sys; from protobalance.cli import parser; parser.parse(['forward', '1', 'n:1']); "
-        "print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    assert "protobalance.control.lifecycle" in loaded
-    assert loaded.isdisjoint({"h11", "asyncio", "http.client"})
-    assert loaded.isdisjoint(
-        {"protobalance.cli.client", "protobalance.cli.demo", "protobalance.api.registry"}
-    )

@@ -1,0 +1,63 @@
+"""From a command line to an exit code: what becomes of outputs, interrupts and faults."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fakes.admin import Rig
+from protobalance.cli import main, parser
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(rig: Rig) -> None:
+    """As `protobalance status | head -1`: the pipe is closed while there is more to say."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "protobalance", "status", "--socket", str(rig.path)],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_an_output_that_is_full_is_said() -> None:
+    program = [sys.executable, "-m", "protobalance", "schema"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == "protobalance: standard output cannot be written: No space left on device\n"
+    assert done.returncode == 1
+
+
+def test_an_output_that_is_closed_is_no_error() -> None:
+    program = [sys.executable, "-m", "protobalance", "schema"]
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_a_fault_of_ours_is_not_blamed_on_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(_arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parser.verb_module("schema"), "run", failing)
+    with pytest.raises(OSError, match="No space"):
+        main(["schema"])
+
+
+def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parser.verb_module("schema"), "run", interrupted)
+    assert main(["schema"]) == 130
