@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import protobalance
+from peers import pbload
 from peers.command import Command, running
-from peers.wish import Config
+from peers.process import Address
+from peers.records import logged
+from peers.wish import Config, wish, written
 
 NOBODY = pwd.getpwnam("nobody")
 PACKAGES = [path for path in sys.path if "site-packages" in path]
@@ -38,6 +43,14 @@ def program_for_everybody(folder: Path) -> str:
     return str(program)
 
 
+def wished(nodes: Mapping[str, Address], folder: Path, *binds: str, **engine: Any) -> Config:
+    """With its state and its log in `folder`."""
+    config = wish(dict(nodes))
+    config["listeners"]["in"]["bind"] = ["127.0.0.1:0", *binds]
+    config["engine"] = {"state_dir": str(folder / "state"), "workers": 2} | engine
+    return logged(config, folder / "log/sessions.log")
+
+
 def as_root(config: Config, folder: Path, *under: str) -> AbstractContextManager[Command]:
     """Its admin socket is in a folder that it makes itself."""
     return running(
@@ -48,6 +61,27 @@ def as_root(config: Config, folder: Path, *under: str) -> AbstractContextManager
         environment=EVERYBODY,
         socket=folder / "run/admin.sock",
     )
+
+
+def refused(config: Config, folder: Path, *under: str) -> str:
+    """What it says when it does not start."""
+    file, socket = written(config, folder / "refused.toml"), folder / "run/admin.sock"
+    done = subprocess.run(
+        [*under, program_for_everybody(folder), "run", str(file), "--socket", str(socket)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=os.environ | EVERYBODY,
+    )
+    assert done.returncode == 1, done.stderr
+    return done.stderr
+
+
+def served(address: Address) -> bool:
+    """Whether clients are, there."""
+    result = pbload.connect(address, 5)
+    return not result["errors"]
 
 
 def threads(command: Command) -> Iterator[dict[str, str]]:
