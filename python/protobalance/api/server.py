@@ -37,6 +37,9 @@ async def serve(supervisor: Supervisor, socket_path: Path, backing: Backing = AL
         try:
             yield
         finally:
+            # asyncio forgets whom it has accepted in this turn of its loop, unless the next one comes first.
+            asyncio.get_running_loop().remove_reader(listening)
+            await asyncio.sleep(0)
             server.close()
             await clients.end()
             threads.shutdown(wait=False, cancel_futures=True)
@@ -48,10 +51,11 @@ class _Clients:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._served: dict[asyncio.Task[None], Connection] = {}
+        self._has_ended = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Until it leaves."""
-        if len(self._served) >= CONNECTIONS and not self._make_room():
+        if self._has_ended or (len(self._served) >= CONNECTIONS and not self._make_room()):
             writer.transport.abort()
             return
         connection = Connection(reader, writer, self._application)
@@ -80,7 +84,10 @@ class _Clients:
         return True
 
     async def end(self) -> None:
-        """Who waits for an answer gets it, if it comes in time; who does not, leaves."""
+        """Who waits for an answer gets it, if it comes in time; who does not, leaves, and so does
+        who was accepted and comes only now: the next balancer may answer.
+        """
+        self._has_ended = True
         for task, connection in self._served.items():
             connection.end()
             if not connection.answering:

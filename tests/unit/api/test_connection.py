@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import select
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 import pytest
 
 from fakes.admin import PATIENCE, Rig, serving
+from fakes.supervisor import FakeSupervisor
 from protobalance.api import connection, server
 from protobalance.api.connection import Connection
 from protobalance.api.errors import ErrorAnswer
@@ -236,3 +238,24 @@ def test_at_the_end_who_waits_is_answered_and_who_does_not_is_not_waited_for(
         heard = all_of(waiting)
     assert heard.count(b"HTTP/1.1 200") == 1
     assert b"connection: close" in heard
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_who_comes_amid_the_end_is_answered_or_let_go(tmp_path: Path, turns: int) -> None:
+    """In whatever turn of the event loop: it is answered or let go, never forgotten or told of a fault."""
+
+    async def end_amid(client: socket.socket) -> None:
+        async with server.serve(FakeSupervisor().as_supervisor(), tmp_path / "admin.sock"):
+            client.connect(str(tmp_path / "admin.sock"))
+            client.sendall(STATUS)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        for _ in range(8):
+            await asyncio.sleep(0)
+
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        asyncio.run(end_amid(client))
+        with suppress(ConnectionResetError):
+            heard = all_of(client)
+            assert not heard or heard.startswith(b"HTTP/1.1 200")
