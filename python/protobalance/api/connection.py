@@ -81,13 +81,13 @@ class Connection:
         if not isinstance(request, h11.Request):
             return None
         self._wants_body = request.method != b"HEAD"
+        headers = dict(request.headers)
         body = bytearray()
+        _refuse_too_large(int(headers.get(b"content-length", 0)))
         while isinstance(part := await self._event(), h11.Data):
             body += part.data
-            if len(body) > BODY_LIMIT:
-                what, hint = f"the body is larger than {BODY_LIMIT} bytes", "send the path of a file"
-                raise Malformed(what, "body", hint, 413, "too-large")
-        content_type = dict(request.headers).get(b"content-type", b"")
+            _refuse_too_large(len(body))
+        content_type = headers.get(b"content-type", b"")
         return Asked(
             request.method.decode("ascii"),
             request.target.decode("latin-1"),
@@ -133,3 +133,9 @@ class Connection:
 
     def _write(self, event: h11.Event) -> None:
         self._writer.write(self._http.send(event) or b"")
+
+
+def _refuse_too_large(length: int) -> None:
+    if length > BODY_LIMIT:
+        what, hint = f"the body is larger than {BODY_LIMIT} bytes", "send the path of a file"
+        raise Malformed(what, "body", hint, 413, "too-large")

@@ -108,6 +108,19 @@ def test_who_asks_before_sending_a_body_is_told_to_go_on(rig: Rig) -> None:
         assert client.recv(100).startswith(b"HTTP/1.1 200")
 
 
+def test_who_asks_before_sending_too_much_is_told_not_to(rig: Rig) -> None:
+    asking = b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (connection.BODY_LIMIT + 1)
+    heard = said(rig, CHECK + asking)
+    assert heard.startswith(b"HTTP/1.1 413")
+    assert refusal(heard).error == "too-large"
+
+
+def test_what_grows_too_large_piece_by_piece_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BODY_LIMIT", 5)
+    heard = said(rig, CHECK + b"Transfer-Encoding: chunked\r\n\r\n" + 2 * b"3\r\n{  \r\n")
+    assert heard.startswith(b"HTTP/1.1 413")
+
+
 def test_a_head_has_the_length_and_no_body(rig: Rig) -> None:
     whole = said(rig, STATUS)
     head = whole[: whole.index(b"{")]
