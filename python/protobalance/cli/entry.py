@@ -21,24 +21,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code."""
     standard_streams.have_all()
     arguments = argparse.Namespace()
-    try:
-        arguments = parser.parse(sys.argv[1:] if argv is None else argv)
-        code: int = arguments.run(arguments)
-        sys.stdout.flush()
-    except (CommandFailed, Refused) as failure:
-        _tell(failure, as_json=getattr(arguments, "json", False))
-        return REFUSED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        standard_streams.forget_output()  # the reader (`head`, a pager) has seen enough
-        return DONE
-    except OSError as error:
-        if not _is_stuck():
-            raise
-        standard_streams.forget_output()
-        print(f"protobalance: standard output cannot be written: {error.strerror}", file=sys.stderr)
-        return REFUSED
+    with standard_streams.Output() as output:
+        try:
+            arguments = parser.parse(sys.argv[1:] if argv is None else argv)
+            code: int = arguments.run(arguments)
+            sys.stdout.flush()
+        except (CommandFailed, Refused) as failure:
+            _tell(failure, as_json=getattr(arguments, "json", False))
+            return REFUSED
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except OSError as error:
+            if error is not output.failure:
+                raise
+            standard_streams.forget_output()
+            if isinstance(error, BrokenPipeError):
+                return DONE  # the reader (`head`, a pager) has seen enough
+            print(f"protobalance: standard output cannot be written: {error.strerror}", file=sys.stderr)
+            return REFUSED
     return code
 
 
@@ -51,12 +51,3 @@ def _tell(failure: CommandFailed | Refused, *, as_json: bool) -> None:
     else:
         said = in_json(error_json(failure.kind, failure.what, failure.where, failure.remedy).decode())
     print(said, file=sys.stderr)
-
-
-def _is_stuck() -> bool:
-    """Whether it is standard output that failed, and not something of ours: then it fails again."""
-    try:
-        print(flush=True)
-    except OSError:
-        return True
-    return False

@@ -46,13 +46,28 @@ def test_an_output_that_is_closed_is_no_error() -> None:
     assert done.returncode == 0
 
 
-def test_a_fault_of_ours_is_not_blamed_on_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_is_not_blamed_on_the_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def failing(_arguments: object) -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(parser.verb_module("schema"), "run", failing)
     with pytest.raises(OSError, match="No space"):
         main(["schema"])
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_output_that_failed_keeps_no_descriptor() -> None:
+    program = (
+        "import os, sys; from protobalance.cli import main; before = os.listdir('/proc/self/fd'); "
+        "main(['schema']); print(os.listdir('/proc/self/fd') == before, file=sys.stderr)"
+    )
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.stderr.endswith("No space left on device\nTrue\n")
 
 
 def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
