@@ -59,13 +59,8 @@ impl Worker {
             self.say_goodbye(key);
             return self.finish(key);
         }
-        pair.undelivered = survivor(reason).map_or(0, |side| undelivered(pair, side));
-        if pair.undelivered == 0 {
+        if survivor(reason).is_none_or(|side| look_at_delivery(pair, side, self.at.now) == 0) {
             return self.cut_off(key);
-        }
-        if pair.held() == 0 {
-            // The kernel took all of it, maybe long ago: whether it arrives is looked at from now on.
-            pair.session.touch(self.at.now);
         }
         // Data written before a reset still arrives (law 7): the reset waits for it.
         self.timer.arm(key, self.at.now.after(LINGER_ROUND));
@@ -79,13 +74,13 @@ impl Worker {
     }
 
     /// A side broke, and the other takes nothing of what it said before: once that has lasted for too
-    /// long, the reset waits no more. `now` is when the session's timer rings.
+    /// long, the reset waits no more. The session's timer has rung.
     pub(crate) fn give_up_delivery(&mut self, key: u32) {
         let now = self.at.now;
         let Some(pair) = self.table.get_mut(key) else { return };
-        if let Some(side) = broken_behind_a_stall(pair)
-            && now >= pair.session.active_at().after(LINGER_LIMIT)
-        {
+        let Some(side) = broken_behind_a_stall(pair) else { return };
+        look_at_delivery(pair, other(side), now);
+        if now >= pair.session.active_at().after(LINGER_LIMIT) {
             let error = pair.take_error(side);
             self.side_broke(key, side, error);
         }
@@ -95,10 +90,7 @@ impl Worker {
     pub(crate) fn close_if_delivered(&mut self, key: u32) {
         let Some(pair) = self.table.get_mut(key) else { return };
         let Some(side) = pair.closing.and_then(survivor) else { return };
-        let left = undelivered(pair, side);
-        if left < std::mem::replace(&mut pair.undelivered, left) {
-            pair.session.touch(self.at.now);
-        }
+        let left = look_at_delivery(pair, side, self.at.now);
         if left > 0 && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
             return self.timer.arm(key, self.at.now.after(LINGER_ROUND));
         }
@@ -131,6 +123,16 @@ fn broken_behind_a_stall(pair: &mut Pair) -> Option<Side> {
         () if node && pair.waits_for(Side::Client) => Some(Side::Node),
         () => None,
     }
+}
+
+/// What is undelivered of a side's bytes. That it is not what it was shows a reader: epoll tells of one only
+/// once a third of what the kernel holds has gone. Where nobody has looked before, it is from now on.
+fn look_at_delivery(pair: &mut Pair, side: Side, now: Moment) -> u32 {
+    let left = undelivered(pair, side);
+    if left != std::mem::replace(&mut pair.undelivered, left) {
+        pair.session.touch(now);
+    }
+    left
 }
 
 /// Bytes for the side that are still on their way: held by us, or not acknowledged by its kernel. None are

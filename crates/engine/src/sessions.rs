@@ -101,7 +101,12 @@ impl Worker {
     pub(crate) fn go_on(&mut self, key: u32, side: Side) {
         let Some(pair) = self.table.get_mut(key) else { return };
         pair.flow_from(side).begin_turn();
+        let failed = pair.flow_from(side).failed();
         self.pump(key, side);
+        if failed {
+            // The other side may have stalled only now.
+            self.arm(key);
+        }
         self.close_if_delivered(key);
     }
 

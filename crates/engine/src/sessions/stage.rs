@@ -33,6 +33,8 @@ use crate::worker::{Shared, Worker};
 
 /// Only a failing test waits so long.
 const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
+/// A worker looks at its clock more often than it has deadlines.
+const STEP: Duration = Duration::from_millis(10);
 
 pub(super) struct Stage {
     pub(super) worker: Worker,
@@ -185,12 +187,15 @@ impl Stage {
         any
     }
 
-    /// Lets time pass, and what is due happen.
+    /// Lets time pass step by step, and what is due happen.
     pub(super) fn pass(&mut self, span: Duration) {
-        self.worker.at.now = self.worker.at.now.after(span);
-        let mut due = Vec::new();
-        self.worker.timer.expire(self.worker.at.now, &mut due);
-        due.into_iter().for_each(|key| self.worker.on_timer(key));
+        let end = self.worker.at.now.after(span);
+        while self.worker.at.now < end {
+            self.worker.at.now = self.worker.at.now.after(STEP).min(end);
+            let mut due = Vec::new();
+            self.worker.timer.expire(self.worker.at.now, &mut due);
+            due.into_iter().for_each(|key| self.worker.on_timer(key));
+        }
     }
 }
 

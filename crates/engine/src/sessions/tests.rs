@@ -79,26 +79,85 @@ fn a_reset_waits_for_a_slow_reader() {
     for from in SIDES {
         let mut stage = Stage::new();
         let said = stall(&mut stage, from);
-        let mut heard = 0;
         while stage.pair().expect("open").flow_from(from).delivered() <= said as u64 {
-            heard += stage.hear(other(from), PIECE).len();
+            stage.hear(other(from), PIECE);
         }
         // Its kernel has held the rest for long when the reset comes.
         stage.pass(Duration::from_secs(30));
-        sockopt::set_socket_linger(stage.end(from), Some(Duration::ZERO)).expect("a reset at the end");
-        stage.leave(from);
+        broken(&mut stage, from);
         stage.until(|pair| pair.closing.is_some());
-        stage.pass(Duration::from_secs(3));
-        let mut before = left_for(&mut stage, other(from));
-        assert!(before > PIECE as u32, "{before} bytes are on their way");
-        while before > 0 {
-            while left_for(&mut stage, other(from)) == before {
-                heard += stage.read(other(from), PIECE).len();
-            }
-            before = left_for(&mut stage, other(from));
-            stage.pass(Duration::from_secs(3));
+        all_arrives_slowly(&mut stage, other(from));
+    }
+}
+
+/// The same where there is more than its kernel takes, which does not tell of less room than a third.
+#[test]
+fn a_reset_waits_for_a_slow_reader_behind_a_full_socket() {
+    for from in SIDES {
+        let mut stage = Stage::new();
+        let near = stage.pair().expect("open").socket(other(from)).expect("a socket");
+        sockopt::set_socket_send_buffer_size(near, 16 * PIECE).expect("large");
+        sockopt::set_socket_recv_buffer_size(stage.end(other(from)), PIECE).expect("small");
+        stall(&mut stage, from);
+        stage.pass(Duration::from_secs(30));
+        broken(&mut stage, from);
+        assert!(stage.pair().is_some_and(|pair| pair.closing.is_none()), "there is more to write");
+        all_arrives_slowly(&mut stage, other(from));
+    }
+}
+
+/// Has a side read a piece every few seconds, until the session is over.
+fn all_arrives_slowly(stage: &mut Stage, side: Side) {
+    let (mut pieces, mut left) = (0, u32::MAX);
+    stage.pass(Duration::from_secs(3));
+    while stage.pair().is_some() {
+        let before = left_for(stage, side);
+        while left_for(stage, side) == before {
+            stage.read(side, PIECE);
         }
-        assert!(stage.pair().is_none(), "{heard} of {said} bytes were read, the others can be");
+        (pieces, left) = (pieces + 1, left_for(stage, side));
+        while stage.look() {}
+        stage.pass(Duration::from_secs(3));
+        let given_up = stage.pair().is_some_and(|pair| pair.closing.is_some() && pair.held() > 0);
+        assert!(!given_up, "after {pieces} pieces");
+    }
+    assert_eq!(left, 0, "bytes were still on their way after {pieces} pieces");
+    assert!(pieces > 2, "it was not slow");
+}
+
+/// Law 7, the other half: who takes nothing hears of the reset all the same.
+#[test]
+fn a_reset_does_not_wait_for_who_takes_nothing() {
+    for from in SIDES {
+        let mut stage = Stage::new();
+        stall(&mut stage, from);
+        broken(&mut stage, from);
+        stage.pass(Duration::from_secs(3));
+        assert!(stage.pair().is_some(), "it is not late yet");
+        stage.pass(Duration::from_secs(8));
+        assert!(stage.pair().is_none());
+    }
+}
+
+/// The same where much was left to read when the reset came, and it stalls in a later turn.
+#[test]
+fn a_reset_does_not_wait_for_who_stalls_behind_it() {
+    for from in SIDES {
+        let mut stage = Stage::new();
+        stall(&mut stage, from);
+        stage.pair().expect("open").flow_from(from).note_last_words(true);
+        stage.worker.go_on(stage.key, from);
+        stage.pass(Duration::from_secs(11));
+        assert!(stage.pair().is_none());
+    }
+}
+
+/// Breaks a side's connection, and has that noticed.
+fn broken(stage: &mut Stage, from: Side) {
+    sockopt::set_socket_linger(stage.end(from), Some(Duration::ZERO)).expect("a reset at the end");
+    stage.leave(from);
+    while !stage.pair().expect("what it said is still to be delivered").has_failed(from) {
+        stage.wait();
     }
 }
 
