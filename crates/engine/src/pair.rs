@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use protobalance_core::moment::Moment;
-use protobalance_core::session::{CloseReason, Session, Side};
+use protobalance_core::session::{CloseReason, Phase, Session, Side};
 use protobalance_core::wire::proxy_protocol::Version;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown, sockopt};
@@ -101,10 +101,9 @@ impl Pair {
             let learned = self.learned.as_deref();
             Box::new(Introduction::of(version, self.client_address, &self.client, learned))
         });
-        if let (Some(_), Some(node)) = (version, &self.node) {
+        if version.is_some() {
             // The client's first bytes are the second write: they are not to wait for the header's arrival.
-            self.node_tuned.no_delay = true;
-            let _ = sockopt::set_tcp_nodelay(node.as_fd(), true);
+            self.no_delay();
         }
     }
 
@@ -182,6 +181,11 @@ impl Pair {
     /// Whether epoll was asked to tell of room to write to a side.
     pub(crate) fn awaits_room(&mut self, side: Side) -> &mut bool {
         &mut self.room_awaited[usize::from(side == Side::Node)]
+    }
+
+    /// Whether a side's connection does not stand yet: its attempt is under way.
+    pub(crate) fn is_connecting(&self, side: Side) -> bool {
+        side == Side::Node && self.session.phase() == Phase::Connecting
     }
 
     /// Whether both directions have ended, and everything was handed on.

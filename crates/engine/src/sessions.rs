@@ -22,8 +22,7 @@ impl Worker {
     /// Has epoll tell of everything on a side's socket, once per change.
     pub(crate) fn watch(&mut self, key: u32, side: Side) {
         let Some(pair) = self.table.get_mut(key) else { return };
-        let connecting = side == Side::Node && pair.session.phase() == Phase::Connecting;
-        let room = connecting || pair.waits_for(side);
+        let room = pair.is_connecting(side) || pair.waits_for(side);
         *pair.awaits_room(side) = room;
         self.tell_epoll(key, side, room, true);
     }
@@ -32,9 +31,8 @@ impl Worker {
     /// be told at once that there is some.
     pub(crate) fn await_room(&mut self, key: u32, side: Side) {
         let Some(pair) = self.table.get_mut(key) else { return };
-        let connecting = side == Side::Node && pair.session.phase() == Phase::Connecting;
         // Until an attempt's connection stands, its socket is watched for that anyway.
-        if connecting || !pair.waits_for(side) {
+        if pair.is_connecting(side) || !pair.waits_for(side) {
             return;
         }
         if !std::mem::replace(pair.awaits_room(side), true) {
@@ -78,8 +76,7 @@ impl Worker {
         } else if flags.contains(Flags::RDHUP) {
             pair.flow_from(side).note_hangup();
         }
-        if side == Side::Node && pair.session.phase() == Phase::Connecting && !self.attempt_event(key, flags)
-        {
+        if pair.is_connecting(side) && !self.attempt_event(key, flags) {
             return;
         }
         let arrived = flags.intersects(Flags::IN | Flags::RDHUP | Flags::PRI);
@@ -124,7 +121,7 @@ impl Worker {
     pub(crate) fn pump_ahead(&mut self, key: u32, side: Side, ahead: Option<rustix::io::Result<usize>>) {
         let frugal = self.is_frugal();
         let Some(pair) = self.table.get_mut(key) else { return };
-        if side == Side::Node && pair.session.phase() == Phase::Connecting {
+        if pair.is_connecting(side) {
             // What became of the attempt is for its own event to say.
             return;
         }
