@@ -48,9 +48,11 @@ pub(crate) fn connected() -> (UnixStream, UnixStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let one = TcpStream::connect(listener.local_addr().expect("its address")).expect("connected");
     let (other, _) = listener.accept().expect("accepted");
-    let ready = |end: TcpStream| {
-        end.set_nonblocking(true).expect("not blocking");
-        UnixStream::from(OwnedFd::from(end))
-    };
-    (ready(one), ready(other))
+    (as_stream(one), as_stream(other))
+}
+
+/// An end of a TCP connection as a stream that does not block.
+pub(crate) fn as_stream(end: TcpStream) -> UnixStream {
+    end.set_nonblocking(true).expect("not blocking");
+    UnixStream::from(OwnedFd::from(end))
 }

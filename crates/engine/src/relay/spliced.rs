@@ -11,6 +11,7 @@ use rustix::net::{SendFlags, Shutdown, send, shutdown, sockopt};
 
 use super::means::{Means, connected};
 use super::*;
+use crate::ending::reset_at_close;
 use crate::report::Event;
 use crate::sys::at_mark;
 
@@ -32,6 +33,28 @@ impl Stage {
         let mut flow = Flow::new();
         flow.bulk = true;
         Stage { flow, means: Means::with_pipes(each), sender, source, sink, receiver }
+    }
+
+    /// With so much sent, and then an urgent byte, of which nobody has told.
+    fn with_urgent(before: usize) -> Stage {
+        let mut stage = Stage::with_pipes(2);
+        for end in [&stage.source, &stage.receiver] {
+            sockopt::set_socket_oobinline(end, true).expect("inline");
+        }
+        stage.sender.write_all(&vec![b'.'; before]).expect("room for all of it");
+        send(&stage.sender, b"!", SendFlags::OOB).expect("room for one");
+        stage
+    }
+
+    /// The urgent byte is received as one, in its place.
+    fn receives_urgent_after(&mut self, count: usize) {
+        let (mut bytes, mut before) = (vec![0; MANY], 0);
+        while before < count {
+            before += self.receiver.read(&mut bytes).unwrap_or(0);
+        }
+        assert_eq!((before, at_mark(&self.receiver)), (count, Ok(true)));
+        assert_eq!(self.receiver.read(&mut bytes[..1]).expect("the urgent one"), 1);
+        assert_eq!(bytes[0], b'!');
     }
 
     fn pump(&mut self) -> Pumped {
@@ -105,7 +128,7 @@ fn a_reset_is_told_after_what_is_in_the_pipe() {
     let mut stage = Stage::with_pipes(2);
     let sent = stage.stall();
     assert!(holds_pipe(&stage.flow));
-    sockopt::set_socket_linger(&stage.sender, Some(Duration::ZERO)).expect("a reset at the end");
+    reset_at_close(&stage.sender);
     let (held, read) = (stage.flow.held(), stage.flow.read());
     stage.sender = connected().0;
     stage.flow.note_last_words(true);
@@ -129,7 +152,7 @@ fn what_a_sink_did_not_take_from_the_pipe_was_not_delivered() {
     let mut stage = Stage::with_pipes(2);
     stage.stall();
     let (held, delivered) = (stage.flow.held(), stage.flow.delivered());
-    sockopt::set_socket_linger(&stage.receiver, Some(Duration::ZERO)).expect("a reset at the end");
+    reset_at_close(&stage.receiver);
     stage.receiver = connected().0;
     assert!(matches!(stage.pump(), Pumped::SinkBroke(_)));
     assert_eq!((stage.flow.held(), stage.flow.delivered()), (held, delivered));
@@ -144,7 +167,7 @@ fn what_a_sink_did_not_take_from_the_pipe_was_not_delivered() {
 #[test]
 fn what_a_broken_sink_never_took_was_not_delivered() {
     let mut stage = Stage::with_pipes(2);
-    sockopt::set_socket_linger(&stage.receiver, Some(Duration::ZERO)).expect("a reset at the end");
+    reset_at_close(&stage.receiver);
     stage.receiver = connected().0;
     stage.sender.write_all(b"too late").expect("room");
     let broke = loop {
@@ -184,12 +207,7 @@ fn the_last_pipe_is_never_kept() {
 #[test]
 fn an_urgent_byte_in_bulk_stays_urgent_and_in_its_place() {
     const BEFORE: usize = 200 * 1024;
-    let mut stage = Stage::with_pipes(2);
-    for end in [&stage.source, &stage.receiver] {
-        sockopt::set_socket_oobinline(end, true).expect("inline");
-    }
-    stage.sender.write_all(&[b'.'; BEFORE]).expect("room for all of it");
-    send(&stage.sender, b"!", SendFlags::OOB).expect("room for one");
+    let mut stage = Stage::with_urgent(BEFORE);
     stage.sender.write_all(&[b','; BEFORE]).expect("room for all of it");
     while stage.flow.delivered() < BEFORE as u64 {
         stage.flow.bulk = true;
@@ -203,35 +221,20 @@ fn an_urgent_byte_in_bulk_stays_urgent_and_in_its_place() {
     while stage.flow.delivered() < (2 * BEFORE + 1) as u64 {
         stage.pump();
     }
-    let (mut bytes, mut before) = (vec![0; MANY], 0);
-    while !at_mark(&stage.receiver).expect("asked") {
-        before += stage.receiver.read(&mut bytes).unwrap_or(0);
-    }
-    assert_eq!(before, BEFORE);
-    assert_eq!(stage.receiver.read(&mut bytes[..1]).expect("the urgent one"), 1);
-    assert_eq!(bytes[0], b'!');
+    stage.receives_urgent_after(BEFORE);
 }
 
 /// The way back to copying: of the mark that stopped the pipe short no event may have told yet.
 #[test]
 fn an_urgent_byte_behind_the_last_of_bulk_stays_urgent() {
     const BEFORE: usize = 10 * 1024;
-    let mut stage = Stage::with_pipes(2);
-    for end in [&stage.source, &stage.receiver] {
-        sockopt::set_socket_oobinline(end, true).expect("inline");
-    }
-    stage.sender.write_all(&[b'.'; BEFORE]).expect("room for all of it");
-    send(&stage.sender, b"!", SendFlags::OOB).expect("room for one");
+    let mut stage = Stage::with_urgent(BEFORE);
     shutdown(&stage.sender, Shutdown::Write).expect("ended");
     let arrived = PollFlags::RDHUP;
     poll(&mut [PollFd::new(&stage.source, arrived)], None).expect("all of it is there");
     assert_eq!(stage.pump(), Pumped::Delivered);
     assert_eq!(stage.flow.delivered(), BEFORE as u64 + 1);
-    let (mut bytes, mut before) = (vec![0; MANY], 0);
-    while before < BEFORE {
-        before += stage.receiver.read(&mut bytes).unwrap_or(0);
-    }
-    assert_eq!((before, at_mark(&stage.receiver)), (BEFORE, Ok(true)));
+    stage.receives_urgent_after(BEFORE);
 }
 
 #[test]

@@ -2,8 +2,7 @@
 //! client and its node.
 
 use std::io::{ErrorKind, Read};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -23,7 +22,7 @@ use crate::newcomer::Newcomer;
 use crate::pair::{Pair, other};
 use crate::peers::Peers;
 use crate::registry::Registry;
-use crate::relay::means::connected;
+use crate::relay::means::{as_stream, connected};
 use crate::relay::{PIPE, Supply};
 use crate::session_log::SessionLog;
 use crate::spec::one_node::plan;
@@ -197,11 +196,6 @@ impl Stage {
             due.into_iter().for_each(|key| self.worker.on_timer(key));
         }
     }
-}
-
-fn as_stream(end: TcpStream) -> UnixStream {
-    end.set_nonblocking(true).expect("not blocking");
-    UnixStream::from(OwnedFd::from(end))
 }
 
 fn worker() -> Worker {

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use super::stage::Stage;
+use crate::ending::reset_at_close;
 use crate::pair::other;
 use crate::relay::means::Random;
 use crate::relay::{Manner, Sink};
@@ -154,7 +155,7 @@ fn a_reset_does_not_wait_for_who_stalls_behind_it() {
 
 /// Breaks a side's connection, and has that noticed.
 fn broken(stage: &mut Stage, from: Side) {
-    sockopt::set_socket_linger(stage.end(from), Some(Duration::ZERO)).expect("a reset at the end");
+    reset_at_close(stage.end(from));
     stage.leave(from);
     while !stage.pair().expect("what it said is still to be delivered").has_failed(from) {
         stage.wait();
