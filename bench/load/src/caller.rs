@@ -35,9 +35,10 @@ pub(crate) struct Moved {
 }
 
 impl Caller {
-    /// A connection under way.
+    /// A connection under way, from `origin` if one is given.
     pub(crate) fn open(
-        (origin, target): (Option<SocketAddr>, SocketAddr),
+        origin: Option<SocketAddr>,
+        target: SocketAddr,
         shape: Shape,
         depth: u64,
     ) -> Result<Caller, Errno> {

@@ -84,7 +84,7 @@ impl Idle {
     fn open(&mut self, number: usize, storm: bool, events: &Events) -> Result<(), Errno> {
         self.busy.push(true);
         self.under_way += 1;
-        let opened = Caller::open((self.origins.next(), self.target), self.shape, 1);
+        let opened = Caller::open(self.origins.next(), self.target, self.shape, 1);
         let asked = opened.and_then(|mut caller| {
             if storm {
                 caller.call(&self.payload)?;

@@ -6,6 +6,7 @@
 //! luck. A balancer between such ends is measured as one between network cards is.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -42,13 +43,12 @@ struct Rate {
     again: VecDeque<usize>,
     opened: u64,
     stopping: bool,
-    /// Of the measured time, and of the whole run.
-    measured: Counts,
     whole: Counts,
     durations: Histogram,
     errors: BTreeMap<String, u64>,
 }
 
+/// Of the whole run.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     exchanges: u64,
@@ -57,63 +57,22 @@ struct Counts {
 
 /// Runs the subcommand.
 pub(crate) fn run(mut arguments: Arguments) -> Outcome {
-    let shape = Shape::parse(&mut arguments)?;
-    let parallel: usize = arguments.get("parallel", 1)?;
+    let mut rate = Rate::parse(&mut arguments)?;
     let warm_up = Duration::from_millis(arguments.get("warm-up-ms", 300)?);
     let duration = Duration::from_millis(arguments.get("duration-ms", 1000)?);
     let patience = Duration::from_millis(arguments.get("patience-ms", 5000)?);
-    let mut rate = Rate {
-        shape,
-        target: arguments.need("target")?,
-        origins: Origins::parse(&mut arguments)?,
-        ports: arguments.get("ports", 1)?,
-        depth: arguments.get("depth", 1)?,
-        payload: Payload::new(),
-        nodes: None,
-        callers: (0..parallel).map(|_| None).collect(),
-        again: VecDeque::new(),
-        opened: 0,
-        stopping: false,
-        measured: Counts::default(),
-        whole: Counts::default(),
-        durations: Histogram::new(),
-        errors: BTreeMap::new(),
-    };
     let nodes: u16 = arguments.get("nodes", 0)?;
     let bind: SocketAddr = arguments.get("bind", SocketAddr::from(([127, 0, 0, 1], 0)))?;
     arguments.finish()?;
 
     let mut events = Events::new()?;
     if nodes > 0 {
-        rate.nodes = Some(Nodes::listening(shape, bind, nodes, &events)?);
+        rate.nodes = Some(Nodes::listening(rate.shape, bind, nodes, &events)?);
     }
-    for number in 0..parallel {
-        rate.open(number, &events)?;
-        if number % CROWD == CROWD - 1 {
-            rate.work(&mut events, Instant::now() + BETWEEN_CROWDS)?;
-        }
-    }
+    rate.begin(&mut events)?;
     rate.work(&mut events, Instant::now() + warm_up)?;
-    let before = rate.whole;
-    rate.durations = Histogram::new();
-    let started = Instant::now();
-    rate.work(&mut events, started + duration)?;
-    let seconds = started.elapsed().as_secs_f64();
-    rate.measured.exchanges = rate.whole.exchanges - before.exchanges;
-    rate.measured.bytes = rate.whole.bytes - before.bytes;
-    let mut report = rate.report(seconds);
-
-    rate.stopping = true;
-    rate.again.extend(0..parallel);
-    rate.work(&mut events, Instant::now() + patience)?;
-    let left = rate.callers.iter().flatten().count() as u64;
-    if left > 0 {
-        rate.errors.insert("timeout".into(), left);
-    }
-    let broken = rate.nodes.as_ref().map_or(0, Nodes::broken);
-    if broken > 0 {
-        rate.errors.insert("cut off at a node, or wrong bytes".into(), broken);
-    }
+    let mut report = rate.measure(&mut events, duration)?;
+    rate.end(&mut events, patience)?;
     report["total_exchanges"] = json!(rate.whole.exchanges);
     report["total_bytes"] = json!(rate.whole.bytes);
     report["errors"] = json!(rate.errors);
@@ -122,20 +81,73 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
 }
 
 impl Rate {
-    /// What the time since the histogram was emptied has brought.
-    fn report(&self, seconds: f64) -> Value {
+    fn parse(arguments: &mut Arguments) -> Result<Rate, Box<dyn Error>> {
+        let parallel: usize = arguments.get("parallel", 1)?;
+        Ok(Rate {
+            shape: Shape::parse(arguments)?,
+            target: arguments.need("target")?,
+            origins: Origins::parse(arguments)?,
+            ports: arguments.get("ports", 1)?,
+            depth: arguments.get("depth", 1)?,
+            payload: Payload::new(),
+            nodes: None,
+            callers: (0..parallel).map(|_| None).collect(),
+            again: VecDeque::new(),
+            opened: 0,
+            stopping: false,
+            whole: Counts::default(),
+            durations: Histogram::new(),
+            errors: BTreeMap::new(),
+        })
+    }
+
+    /// Everybody comes, a crowd at a time.
+    fn begin(&mut self, events: &mut Events) -> Result<(), Errno> {
+        for number in 0..self.callers.len() {
+            self.open(number, events)?;
+            if number % CROWD == CROWD - 1 {
+                self.work(events, Instant::now() + BETWEEN_CROWDS)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What so much time brings.
+    fn measure(&mut self, events: &mut Events, duration: Duration) -> Result<Value, Errno> {
+        let before = self.whole;
+        self.durations = Histogram::new();
+        let started = Instant::now();
+        self.work(events, started + duration)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let exchanges = self.whole.exchanges - before.exchanges;
+        let bytes = self.whole.bytes - before.bytes;
         let micros = |nanos: u64| nanos as f64 / 1000.0;
-        json!({
+        Ok(json!({
             "seconds": seconds,
-            "exchanges": self.measured.exchanges,
-            "bytes": self.measured.bytes,
-            "exchanges_per_second": self.measured.exchanges as f64 / seconds,
-            "bytes_per_second": self.measured.bytes as f64 / seconds,
+            "exchanges": exchanges,
+            "bytes": bytes,
+            "exchanges_per_second": exchanges as f64 / seconds,
+            "bytes_per_second": bytes as f64 / seconds,
             "p50_us": micros(self.durations.quantile(0.5)),
             "p99_us": micros(self.durations.quantile(0.99)),
             "p999_us": micros(self.durations.quantile(0.999)),
             "max_us": micros(self.durations.greatest()),
-        })
+        }))
+    }
+
+    /// Everybody ends what is under way, and leaves; who does not in time has failed.
+    fn end(&mut self, events: &mut Events, patience: Duration) -> Result<(), Errno> {
+        self.stopping = true;
+        self.again.extend(0..self.callers.len());
+        self.work(events, Instant::now() + patience)?;
+        let left = self.callers.iter().flatten().count() as u64;
+        let broken = self.nodes.as_ref().map_or(0, Nodes::broken);
+        for (error, count) in [("timeout", left), ("cut off at a node, or wrong bytes", broken)] {
+            if count > 0 {
+                self.errors.insert(error.into(), count);
+            }
+        }
+        Ok(())
     }
 
     /// Has everybody exchange until then, or, when stopping, until all have ended.
@@ -169,7 +181,7 @@ impl Rate {
         let mut target = self.target;
         target.set_port(target.port() + (self.opened % self.ports) as u16);
         self.opened += 1;
-        match Caller::open((self.origins.next(), target), self.shape, self.depth) {
+        match Caller::open(self.origins.next(), target, self.shape, self.depth) {
             Ok(mut caller) => {
                 let moved = caller.call(&self.payload);
                 events.watch_reading(caller.socket(), number as u64)?;
