@@ -37,7 +37,7 @@ EVERYBODY = {"PYTHONPATH": os.pathsep.join([SOURCES, *PACKAGES]), "PYTHONDONTWRI
 def program_for_everybody(folder: Path) -> str:
     """The command, which an upgrade starts again."""
     program = folder / "protobalance"
-    main = "import sys\nfrom protobalance.cli.entry import main\nsys.exit(main())\n"
+    main = "import sys\nfrom protobalance.cli import main\nsys.exit(main())\n"
     program.write_text(f"#!{python_for_everybody()}\n{main}")
     program.chmod(0o755)
     return str(program)

@@ -1,5 +1,5 @@
 """From a command line to an exit code. Whatever happens, the user sees a sentence and not a traceback,
-unless the fault is ours.
+unless the fault is ours. Interrupts are `cli.main`'s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from protobalance.control.outside_text import in_json, one_line
 from protobalance.control.refusal import Refused
 
 DONE, REFUSED = 0, 1
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,8 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (CommandFailed, Refused) as failure:
             _tell(failure, as_json=getattr(arguments, "json", False))
             return REFUSED
-        except KeyboardInterrupt:
-            return INTERRUPTED
         except OSError as error:
             if error is not output.failure:
                 raise

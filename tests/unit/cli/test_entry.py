@@ -76,3 +76,21 @@ def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(parser.verb_module("schema"), "run", interrupted)
     assert main(["schema"]) == 130
+
+
+@pytest.mark.parametrize("module", ["entry", "parser", "verbs.schema"])
+def test_an_interrupt_amid_imports_ends_with_130(module: str) -> None:
+    """As the installed command begins: whoever presses Ctrl-C at once sees no traceback."""
+    program = f"""
+import importlib.metadata, os, signal, sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "protobalance.cli.{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+(command,) = importlib.metadata.entry_points(group="console_scripts", name="protobalance")
+sys.argv[1:] = ["schema"]
+sys.exit(command.load()())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
