@@ -5,6 +5,7 @@ unless the fault is ours. Interrupts are `cli.main`'s.
 from __future__ import annotations
 
 import argparse
+import datetime  # noqa: F401 - else msgspec imports it, overlooks an interrupt amid that, and crashes later
 import sys
 from collections.abc import Sequence
 

@@ -120,9 +120,9 @@ class _Quiet:
 
     def _listen_to_signals(self) -> None:
         self._poller.register(self._woken, select.POLLIN)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)  # first, or one that comes now is lost
         for number in orders.SIGNALS:
             signal.signal(number, lambda *_: None)
-        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def _obey(self, order: Order | None) -> None:
         match order:

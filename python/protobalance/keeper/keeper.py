@@ -334,9 +334,9 @@ class Keeper:
     # Signals and time.
 
     def _settle(self) -> None:
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)  # first, or one that comes now is lost
         for number in WATCHED:
             signal.signal(number, lambda *_: None)
-        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         upgrade.unblock(WATCHED)
         # What is shared with the balancer stays shared: the collector does not write to it.
         gc.freeze()

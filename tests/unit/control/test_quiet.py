@@ -7,6 +7,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from protobalance.control.lifecycle import serve
 from protobalance.control.orders import SIGNALS
@@ -61,6 +64,22 @@ def run(world: World, script: Callable[[], None], text: str = FILE) -> list[str]
 def test_it_says_that_there_is_nobody_to_ask_and_ends_on_a_signal(world: World) -> None:
     announced = run(world, lambda: send(signal.SIGTERM))
     assert announced == ["ready: web 127.0.0.1:8080 -> web; no admin interface"]
+    assert world.engine.calls == ["drain", "stop"]
+
+
+def test_a_signal_that_comes_as_it_begins_to_listen_is_heard(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen = signal.signal
+
+    def with_one_at_once(number: signal.Signals, handler: Any) -> None:
+        listen(number, handler)
+        if number == signal.SIGTERM:
+            monkeypatch.undo()
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(signal, "signal", with_one_at_once)
+    run(world, lambda: until(lambda: world.engine.calls))
     assert world.engine.calls == ["drain", "stop"]
 
 
