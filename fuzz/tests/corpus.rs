@@ -6,21 +6,18 @@ use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
+use protobalance_core::hash;
 use protobalance_fuzz::LAWS;
 
 /// Mutations of each law's corpus.
 const COUNT: u64 = 20_000;
 
-/// SplitMix64.
+/// Numbers that a seed determines.
 struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
+        hash::draw(&mut self.0)
     }
 
     fn below(&mut self, bound: usize) -> usize {

@@ -1,4 +1,4 @@
-//! Numbers that a seed determines (SplitMix64, Steele et al. 2014, with another finalizer).
+//! Numbers that a seed determines, and clients.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -9,8 +9,7 @@ pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        hash::mix(self.0)
+        hash::draw(&mut self.0)
     }
 
     pub(crate) fn below(&mut self, bound: u64) -> u64 {

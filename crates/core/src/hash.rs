@@ -77,6 +77,14 @@ pub fn mix(mut bits: u64) -> u64 {
     bits ^ (bits >> 33)
 }
 
+/// The next of the numbers that a seed determines, which `state` is at first (SplitMix64, Steele, Lea and
+/// Flood 2014, with [`mix`] for its finalizer).
+#[must_use]
+pub fn draw(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mix(*state)
+}
+
 /// A number below `bound`, as evenly as 64 random bits allow (Lemire 2019, without the rejection:
 /// the bias is below `bound / 2^64`).
 #[must_use]

@@ -27,6 +27,13 @@ fn clients_have_the_same_digest_on_every_machine() {
 const GOLDEN_V4: u64 = 0xe800_df0e_03c4_6b2d;
 const GOLDEN_V6: u64 = 0x4d7b_b5cd_7133_02d0;
 
+#[test]
+fn a_seed_determines_what_is_drawn() {
+    let mut state = 7;
+    let drawn = [(); 3].map(|()| hash::draw(&mut state));
+    assert_eq!(drawn, [0x12b5_6a21_36f8_4755, 0x7d51_58df_1857_3211, 0xb835_ab97_b5b7_c400]);
+}
+
 proptest! {
     #![proptest_config(model::cases(500))]
 

@@ -1,16 +1,13 @@
-//! Numbers that a seed determines (SplitMix64, Steele, Lea and Flood 2014), so that a world can be
-//! played again.
+//! Numbers that a seed determines, so that a world can be played again.
+
+use protobalance_core::hash;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
+        hash::draw(&mut self.0)
     }
 
     pub(crate) fn below(&mut self, bound: usize) -> usize {

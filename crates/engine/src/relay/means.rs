@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use protobalance_core::hash;
+
 use super::{BUFFER, PIPE, Pipes, Supply, Turn};
 use crate::events::Events;
 
@@ -38,8 +40,7 @@ pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit
+        hash::below(hash::draw(&mut self.0), limit as u64) as usize
     }
 }
 
