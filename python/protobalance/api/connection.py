@@ -124,15 +124,13 @@ class Connection:
             headers.append(("allow", answer.allow))
         if self._is_last:
             headers.append(("connection", "close"))
-        self._write(h11.Response(status_code=answer.status, headers=headers))
-        if self._wants_body:
-            self._write(h11.Data(answer.body))
-        self._write(h11.EndOfMessage())
+        body = [h11.Data(answer.body)] if self._wants_body else []
+        self._write(h11.Response(status_code=answer.status, headers=headers), *body, h11.EndOfMessage())
         async with asyncio.timeout(READ_WITHIN):
             await self._writer.drain()
 
-    def _write(self, event: h11.Event) -> None:
-        self._writer.write(self._http.send(event) or b"")
+    def _write(self, *events: h11.Event) -> None:
+        self._writer.write(b"".join(self._http.send(event) or b"" for event in events))
 
 
 def _refuse_too_large(length: int) -> None:
