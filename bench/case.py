@@ -71,18 +71,22 @@ class Workload(ABC):
 
 def workloads(only: Sequence[str] = (), *, quick: bool = False) -> list[Workload]:
     """All of bench/workloads, each module's `WORKLOADS`, or those whose names fit one of the patterns; a
-    pattern also fits what begins with it.
+    pattern also fits what begins with it. Ends the program where one fits none.
     """
     found: list[Workload] = []
     for module in sorted(pkgutil.iter_modules(bench.workloads.__path__), key=lambda one: one.name):
         found += importlib.import_module(f"bench.workloads.{module.name}").WORKLOADS
-    if only:
-        found = [one for one in found if any(fnmatchcase(one.name, f"{pattern}*") for pattern in only)]
-    elif quick:
-        found = [one for one in found if one.quick]
-    if not found:
-        raise SystemExit(f"no workload is called {' or '.join(only)}")
-    return found
+    if not only:
+        return [one for one in found if one.quick or not quick]
+    for pattern in only:
+        if not any(_fits(one, pattern) for one in found):
+            names = ", ".join(one.name for one in found)
+            raise SystemExit(f"no workload is called {pattern}; there are: {names}")
+    return [one for one in found if any(_fits(one, pattern) for pattern in only)]
+
+
+def _fits(workload: Workload, pattern: str) -> bool:
+    return fnmatchcase(workload.name, f"{pattern}*")
 
 
 def across(options: Options, measure: Callable[[Options, System, Placement], Sample]) -> Iterator[Case]:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from conformance.report import Results, written
 from conformance.runner import play_all
-from conformance.scenario import scenarios
+from conformance.scenario import Scenario, scenarios
+from conformance.system import System
 from conformance.systems import SYSTEMS
+from protobalance.cli.options import count
 
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """The number of scenarios that we fail, as far as an exit code goes."""
-    options = _options()
-    wanted = options.systems.split(",") if options.systems else [system.name for system in SYSTEMS]
-    systems = [system for system in SYSTEMS if system.name in wanted and system.version()]
-    for name in set(wanted) - {system.name for system in systems}:
-        print(f"{name}: not installed")
-    results = Results(scenarios(options.only), systems, options.runs)
+    parser = _parser()
+    options = parser.parse_args(words)
+    results = Results(_scenarios(parser, options.only), _systems(parser, options.systems), options.runs)
     for _ in range(options.runs):
-        for system in systems:
+        for system in results.systems:
             outcomes = play_all(results.scenarios, system)
             results.add(system, outcomes)
             for name, outcome in outcomes.items():
@@ -45,13 +47,37 @@ def main() -> int:
     )
 
 
-def _options() -> argparse.Namespace:
+def _scenarios(parser: argparse.ArgumentParser, only: str) -> list[Scenario]:
+    chosen = scenarios(only)
+    if not chosen:
+        by_theme = groupby(sorted(scenarios(), key=attrgetter("theme")), key=attrgetter("theme"))
+        names = [f"{theme}: {', '.join(one.name for one in those)}" for theme, those in by_theme]
+        parser.error("\n".join([f"no scenario fits {only!r}; there are, by theme:", *names]))
+    return chosen
+
+
+def _systems(parser: argparse.ArgumentParser, names: str) -> list[System]:
+    """Those named that are installed; all of them, if none is named."""
+    known = {system.name: system for system in SYSTEMS}
+    wanted = list(filter(None, names.split(","))) or list(known)
+    if unknown := [name for name in wanted if name not in known]:
+        parser.error(f"there is no system {', '.join(unknown)}; there are: {', '.join(known)}")
+    installed = [system for name, system in known.items() if name in wanted and system.version()]
+    missing = [name for name in wanted if known[name] not in installed]
+    if missing:
+        print(f"not installed: {', '.join(missing)}")
+    if not installed:
+        parser.error("there is nobody to play with")
+    return installed
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="conformance", description=__doc__)
     parser.add_argument("--only", default="", help="a scenario's name, its beginning, a pattern, or a theme")
     parser.add_argument("--systems", default="", help="names, with commas between")
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--runs", type=count, default=1)
     parser.add_argument("--details", action="store_true", help="where each failed, and what the system wrote")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":

@@ -95,8 +95,9 @@ def test_every_workload_has_a_name_of_its_own_and_is_found_by_its_beginning() ->
     assert len(set(names)) == len(names)
     assert [one.name for one in workloads(["ping-pong-1"])] == ["ping-pong-1", "ping-pong-1000"]
     assert {one.name for one in workloads(quick=True)} < set(names)
-    with pytest.raises(SystemExit):
-        workloads(["nothing"])
+    for only in (["nothing"], ["ping-pong", "nothing"]):
+        with pytest.raises(SystemExit, match="no workload is called nothing; there are: affinity, "):
+            workloads(only)
 
 
 def test_every_metric_is_measured_or_at_least_named_once() -> None:
