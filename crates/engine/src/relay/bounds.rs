@@ -1,13 +1,12 @@
 //! What a direction reads, holds and keeps has its bounds, and nothing is lost at them.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{RecvFlags, SendFlags, recv, send, sockopt};
 
-use super::means::Means;
+use super::means::{Means, joined};
 use super::replay::REPLAY_LIMIT;
 use super::*;
 
@@ -113,7 +112,7 @@ fn a_copy_that_outgrows_its_limit_is_given_up() {
 /// Of an urgent byte right behind a read that filled its buffer no event may have told yet.
 #[test]
 fn an_urgent_byte_behind_a_full_read_stays_urgent() {
-    let ((sender, source), (sink, receiver)) = (connected(), connected());
+    let ((sender, source), (sink, receiver)) = (joined(), joined());
     source.set_nonblocking(true).expect("not blocking");
     sockopt::set_socket_oobinline(&source, true).expect("inline");
     (&sender).write_all(&some_bytes(SMALL_READ)).expect("room for all of it");
@@ -133,7 +132,7 @@ fn an_urgent_byte_behind_a_full_read_stays_urgent() {
 /// A Unix-domain socket's reader knows of no urgent data, and would miss the byte.
 #[test]
 fn an_urgent_byte_for_a_unix_socket_is_data() {
-    let ((sender, source), (mut node, sink)) = (connected(), pair());
+    let ((sender, source), (mut node, sink)) = (joined(), pair());
     source.set_nonblocking(true).expect("not blocking");
     sockopt::set_socket_oobinline(&source, true).expect("inline");
     (&sender).write_all(b"ab").expect("room");
@@ -147,12 +146,6 @@ fn an_urgent_byte_for_a_unix_socket_is_data() {
     let mut heard = [0; 5];
     node.read_exact(&mut heard).expect("read");
     assert_eq!(heard, *b"ab!cd");
-}
-
-fn connected() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let one = TcpStream::connect(listener.local_addr().expect("its address")).expect("connected");
-    (one, listener.accept().expect("accepted").0)
 }
 
 /// Takes everything, and notes how it was given.

@@ -44,11 +44,16 @@ impl Random {
     }
 }
 
-/// Both ends of a TCP connection that do not block, as streams of whatever kind.
-pub(crate) fn connected() -> (UnixStream, UnixStream) {
+/// Both ends of a TCP connection.
+pub(crate) fn joined() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let one = TcpStream::connect(listener.local_addr().expect("its address")).expect("connected");
-    let (other, _) = listener.accept().expect("accepted");
+    (one, listener.accept().expect("accepted").0)
+}
+
+/// The same as streams of whatever kind that do not block.
+pub(crate) fn connected() -> (UnixStream, UnixStream) {
+    let (one, other) = joined();
     (as_stream(one), as_stream(other))
 }
 

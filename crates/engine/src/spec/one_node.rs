@@ -15,7 +15,8 @@ pub(crate) fn plan(node: std::net::SocketAddr) -> String {
             "name": "c", "policy": "round-robin", "hash_key": "", "load_expression": "",
             "rating_ttl_ms": 1000, "rate_window_ms": 1000, "connect_timeout_ms": 5000,
             "failover_timeout_ms": 5000, "retry_interval_ms": 1000,
-            "early_close_window_ms": 1000, "first_contact_pause_ms": 0, "source_addresses": [], "transparent": false, "replay_unanswered": false, "affinity": null,
+            "early_close_window_ms": 1000, "first_contact_pause_ms": 0,
+            "source_addresses": [], "transparent": false, "replay_unanswered": false, "affinity": null,
             "nodes": [{
                 "name": "n", "address": node.to_string(), "weight": 1, "fallbacks": [],
                 "admin_state": "available", "max_sessions": 0, "ports": [],
