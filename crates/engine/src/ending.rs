@@ -11,7 +11,7 @@ use rustix::net::sockopt;
 use crate::pair::{Pair, other};
 use crate::worker::Worker;
 
-/// How often a reset that waits for delivery looks, and how long it waits for a peer that takes nothing.
+/// How soon a reset that waits for delivery looks, and how long it waits for a peer that takes nothing.
 /// Without us between, the peer would have heard of it at once, and got what its kernel held by then.
 const LINGER_ROUND: Duration = Duration::from_millis(10);
 const LINGER_LIMIT: Duration = Duration::from_secs(5);
@@ -91,8 +91,11 @@ impl Worker {
         let Some(pair) = self.table.get_mut(key) else { return };
         let Some(side) = pair.closing.and_then(survivor) else { return };
         let left = look_at_delivery(pair, side, self.at.now);
-        if left > 0 && self.at.now.since(pair.session.active_at()) < LINGER_LIMIT {
-            return self.timer.arm(key, self.at.now.after(LINGER_ROUND));
+        let idle = self.at.now.since(pair.session.active_at());
+        if left > 0 && idle < LINGER_LIMIT {
+            // The longer it has taken nothing, the less often: a crowd of slow readers must not keep us busy.
+            let round = idle.min(LINGER_LIMIT - idle).max(LINGER_ROUND);
+            return self.timer.arm(key, self.at.now.after(round));
         }
         self.cut_off(key);
     }

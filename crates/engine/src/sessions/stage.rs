@@ -186,15 +186,18 @@ impl Stage {
         any
     }
 
-    /// Lets time pass step by step, and what is due happen.
-    pub(super) fn pass(&mut self, span: Duration) {
+    /// Lets time pass step by step, and what is due happen; how often something was.
+    pub(super) fn pass(&mut self, span: Duration) -> usize {
         let end = self.worker.at.now.after(span);
+        let mut rings = 0;
         while self.worker.at.now < end {
             self.worker.at.now = self.worker.at.now.after(STEP).min(end);
             let mut due = Vec::new();
             self.worker.timer.expire(self.worker.at.now, &mut due);
+            rings += due.len();
             due.into_iter().for_each(|key| self.worker.on_timer(key));
         }
+        rings
     }
 }
 

@@ -21,6 +21,8 @@ use crate::tls::tests::joined;
 
 const SIDES: [Side; 2] = [Side::Client, Side::Node];
 const PIECE: usize = 64 * 1024;
+/// At a slow reader in 3 s: each waits as long as all before.
+const MOST_LOOKS: usize = 10;
 
 /// Has a side say more than the other, which does not read, is given.
 fn stall(stage: &mut Stage, from: Side) -> usize {
@@ -118,7 +120,8 @@ fn all_arrives_slowly(stage: &mut Stage, side: Side) {
         }
         (pieces, left) = (pieces + 1, left_for(stage, side));
         while stage.look() {}
-        stage.pass(Duration::from_secs(3));
+        let looks = stage.pass(Duration::from_secs(3));
+        assert!(looks <= MOST_LOOKS, "looked at {looks} times");
         let given_up = stage.pair().is_some_and(|pair| pair.closing.is_some() && pair.held() > 0);
         assert!(!given_up, "after {pieces} pieces");
     }
