@@ -14,8 +14,8 @@
 The main path: `loading.py` -> `documents.py` -> `reading.py` -> `cross_checks.py`, and then `plan.py`.
 """
 
-from protobalance.config.loading import from_mapping, load, loads
+from protobalance.config.loading import from_mapping, load, load_with_remarks, loads
 from protobalance.config.model import Config
 from protobalance.config.problem import ConfigError, Problem
 
-__all__ = ["Config", "ConfigError", "Problem", "from_mapping", "load", "loads"]
+__all__ = ["Config", "ConfigError", "Problem", "from_mapping", "load", "load_with_remarks", "loads"]

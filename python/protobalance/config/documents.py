@@ -104,6 +104,7 @@ class Documents:
     def __init__(self, first: Document, folder: str | None) -> None:
         self.all = [first]
         self.findings = Findings()
+        self.remarks: list[str] = []
         self.data = dict(first.data)
         patterns = self.data.pop("include", None)
         if patterns is not None:
@@ -191,6 +192,9 @@ class Documents:
             elif not glob.has_magic(pattern):
                 near = write_text(os.path.join(pattern, "*.toml")) if os.path.isdir(file) else None
                 self.findings.add(path, f"{write_text(name)} is no file", near)
+        if not files:
+            own = self.all[0].file
+            self.remarks.append(f"{write_path(path)}: {write_text(pattern)} of {own} matches no file")
         return files
 
 

@@ -17,9 +17,14 @@ from protobalance.config.reading import read_section
 
 def load(path: str | os.PathLike[str]) -> Config:
     """The configuration in a file and those it includes."""
+    return load_with_remarks(path)[0]
+
+
+def load_with_remarks(path: str | os.PathLike[str]) -> tuple[Config, list[str]]:
+    """The same, and what is no error in how its files were found, and yet probably not meant."""
     file = os.fspath(path)
-    config = _config_of(Documents(read(file), os.path.dirname(file)))  # noqa: PTH120 - as in documents.py
-    return beside(config, file)
+    documents = Documents(read(file), os.path.dirname(file))  # noqa: PTH120 - as in documents.py
+    return beside(_config_of(documents), file), documents.remarks
 
 
 def loads(text: str, source: str = "<string>") -> Config:

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from protobalance import config as configuration
 from protobalance.config import Config, ConfigError
-from protobalance.config.advice import advise
 from protobalance.control import certificates, changes, observation, status
 from protobalance.control.answers import (
     ApplyResult,
@@ -31,7 +30,8 @@ from protobalance.control.answers import (
     Status,
     UpgradeResult,
 )
-from protobalance.control.answers_of_config import problem, said
+from protobalance.control.answers_of_config import said
+from protobalance.control.checking import checked
 from protobalance.control.chronicle import Subscriber
 from protobalance.control.counted import plural
 from protobalance.control.impact import impact
@@ -156,21 +156,11 @@ class Supervisor:
 
     def check(self, text: str | None = None, source: str = "text") -> CheckResult:
         """Whether a configuration is sound, and everything that is wrong with it."""
-        try:
-            config, source = self._wished(text, source)
-            material = certificates.read(config, source, self._surroundings.clock())
-        except ConfigError as error:
-            return CheckResult(ok=False, source=source, problems=[problem(found) for found in error.problems])
-        nodes = sum(len(cluster.nodes) for cluster in config.clusters.values())
-        return CheckResult(
-            ok=True,
-            source=source,
-            problems=[],
-            listeners=len(config.listeners),
-            clusters=len(config.clusters),
-            nodes=nodes,
-            warnings=[*advise(config), *material.warnings(self._surroundings.clock())],
-        )
+        now = self._surroundings.clock()
+        if text is not None:
+            return checked(lambda: (configuration.loads(text, source), ()), source, now)
+        file = self._file()
+        return checked(lambda: configuration.load_with_remarks(file), str(file), now)
 
     def plan(self, text: str | None = None, source: str = "text") -> PlanResult:
         """What `apply` would do; the file's text unless given. Raises `ConfigError`."""
@@ -327,9 +317,13 @@ class Supervisor:
     def _wished(self, text: str | None, source: str) -> tuple[Config, str]:
         if text is not None:
             return configuration.loads(text, source), source
+        file = self._file()
+        return configuration.load(file), str(file)
+
+    def _file(self) -> Path:
         if self._path is None:
             raise Refused("invalid", "there is no configuration file", "", "give the configuration's text")
-        return configuration.load(self._path), str(self._path)
+        return self._path
 
     def _apply(
         self, running: Running, config: Config, source: str, by: str, transaction: str | None

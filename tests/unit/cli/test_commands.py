@@ -182,6 +182,9 @@ def test_the_socket_may_be_in_the_environment(rig: Rig, monkeypatch: pytest.Monk
 def test_check_finds_everything_offline(file: Path, broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(file)]) == 0
     assert "1 listener, 1 cluster, 1 node" in capsys.readouterr().out
+    file.write_text('include = ["sites/*.toml"]\n' + SOUND)
+    assert main(["check", str(file)]) == 0
+    assert f'include[0]: "sites/*.toml" of {file} matches no file' in capsys.readouterr().out
     assert main(["check", str(broken)]) == 1
     found = capsys.readouterr().out
     assert f"{broken}:1:" in found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from protobalance.config import ConfigError, load, loads
+from protobalance.config import ConfigError, load, load_with_remarks, loads
 
 MAIN = """
 include = ["conf.d/*.toml", "main.toml", "conf.d/a.toml"]
@@ -37,6 +37,15 @@ def test_tables_are_merged(folder: Path) -> None:
     config = load(folder / "main.toml")
     assert list(config.clusters["web"].nodes) == ["a", "b"]
     assert config.clusters["web"].policy == "random"
+
+
+def test_a_pattern_that_matches_no_file_is_remarked(folder: Path) -> None:
+    main = folder / "main.toml"
+    main.write_text(MAIN.replace('"main.toml", "conf.d/a.toml"', '"conf.d/*.tml", "*.toml"'))
+    (folder / "conf.d/b.toml").write_text('[clusters.web.nodes]\na = "10.0.0.1:80"')
+    (folder / "conf.d/folder.tml").mkdir()
+    _, remarks = load_with_remarks(main)
+    assert remarks == [f'include[1]: "conf.d/*.tml" of {main} matches no file']
 
 
 def test_an_error_is_told_in_its_own_file(folder: Path) -> None:

@@ -235,6 +235,10 @@ def test_check_reports_every_problem_and_changes_nothing(world: World) -> None:
         "listeners.web.cluster",
     }
     assert supervisor.check(FILE).nodes == 3
+    world.path.write_text('include = ["sites/*.toml"]\n' + FILE)
+    result = supervisor.check()
+    assert (result.source, len(result.warnings)) == (str(world.path), 1)
+    assert '"sites/*.toml"' in result.warnings[0]
 
 
 def test_after_stop_everything_is_refused(world: World) -> None:

@@ -14,10 +14,8 @@ from protobalance.cli.screen import terminal
 from protobalance.cli.screen.changes import warning_lines
 from protobalance.cli.screen.ink import harmless
 from protobalance.cli.screen.problems import problem_lines
-from protobalance.config import ConfigError, load
-from protobalance.config.advice import advise
-from protobalance.control import answers_of_config, certificates
-from protobalance.control.answers import CheckResult
+from protobalance.config import load_with_remarks
+from protobalance.control.checking import checked
 from protobalance.control.counted import plural
 
 EXAMPLE = "protobalance check protobalance.toml"
@@ -29,7 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    result = _result(arguments.file)
+    path = arguments.file
+    result = checked(lambda: load_with_remarks(path), str(path), time.time())
     if arguments.json:
         print_json(msgspec.json.encode(result))
     elif result.ok:
@@ -43,22 +42,3 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(problem_lines(result.problems)))
     return 0 if result.ok else 1
-
-
-def _result(path: Path) -> CheckResult:
-    try:
-        config = load(path)
-        material = certificates.read(config, str(path), time.time())
-    except ConfigError as error:
-        problems = [answers_of_config.problem(problem) for problem in error.problems]
-        return CheckResult(ok=False, source=str(path), problems=problems)
-    nodes = sum(len(cluster.nodes) for cluster in config.clusters.values())
-    return CheckResult(
-        ok=True,
-        source=str(path),
-        problems=[],
-        listeners=len(config.listeners),
-        clusters=len(config.clusters),
-        nodes=nodes,
-        warnings=[*advise(config), *material.warnings(time.time())],
-    )
