@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from peers import pbload
 from peers.wish import wish
-from protobalance import Balancer
+from protobalance import Balancer, Refused
 
 
 def test_affinity_taken_away_and_given_back_knows_its_clients(tmp_path: Path) -> None:
@@ -28,3 +30,16 @@ def test_affinity_taken_away_and_given_back_knows_its_clients(tmp_path: Path) ->
                 balancer.apply(plain)
                 balancer.apply(sticky)
             assert home() == before
+
+
+def test_a_state_folder_that_cannot_be_made_is_refused_with_its_cause(tmp_path: Path) -> None:
+    """At the start, as at a change that wants the folder only then."""
+    (tmp_path / "file").write_text("")
+    plain = wish({"n": ("127.0.0.1", 9)})
+    plain["engine"] = {"state_dir": str(tmp_path / "file/state")}
+    sticky = wish({"n": ("127.0.0.1", 9)}, affinity=True) | {"engine": plain["engine"]}
+    cause = "affinity is to be kept in .*/file/state, which cannot be had: Not a directory; choose another"
+    with pytest.raises(Refused, match=cause):
+        Balancer(sticky)
+    with Balancer(plain) as balancer, pytest.raises(Refused, match=cause):
+        balancer.apply(sticky)

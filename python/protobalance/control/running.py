@@ -104,11 +104,17 @@ class Running:
             config.engine.workers, config.engine.max_sessions, self.surroundings.handed_over
         )
         try:
-            self.chronicle.generation = engine.apply(self.in_force.plan(self.surroundings.names))
+            self.chronicle.generation = self._applied(engine, self.in_force)
         except BaseException:
             engine.stop()
             raise
         return engine
+
+    def _applied(self, engine: EnginePort, after: InForce) -> int:
+        try:
+            return engine.apply(after.plan(self.surroundings.names))
+        except Refused as refusal:
+            raise refusal if self._claim is None else self._claim.explained(refusal) from None
 
     def stop(self) -> None:
         """End all sessions; the state folder is free again."""
@@ -132,7 +138,7 @@ class Running:
         names.resolve_missing(hosts)
         with self._applying:
             self.refuse_while_draining()
-            generation = self.engine.apply(after.plan(names))
+            generation = self._applied(self.engine, after)
             before, self.in_force = self.in_force, after
             if after.material is not before.material:
                 self.own_problems.note("certificates", None, "", self.surroundings.clock())

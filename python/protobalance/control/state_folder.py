@@ -12,6 +12,7 @@ from pathlib import Path
 from protobalance.control.refusal import Refused
 
 LOCK_NAME = "lock"
+KEY = "engine.state_dir"
 
 
 class StateFolder:
@@ -24,11 +25,16 @@ class StateFolder:
     def __init__(self, path: Path, left: int | None = None) -> None:
         self.path = path
         self._lock = left
+        self._missed: OSError | None = None
         if left is not None and _is_open_at(left, path / LOCK_NAME):
             return
         self.release()
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            self._missed = error
+            return
+        try:
             self._lock = _opened(path / LOCK_NAME)
         except OSError:
             return
@@ -37,13 +43,20 @@ class StateFolder:
         except OSError:
             self.release()
             raise Refused(
-                "conflict", f"{path} is in use by another balancer", "engine.state_dir", "give each its own"
+                "conflict", f"{path} is in use by another balancer", KEY, "give each its own"
             ) from None
 
     @property
     def descriptor(self) -> int | None:
         """What the claim hangs on; None where nothing can be written."""
         return self._lock
+
+    def explained(self, refusal: Refused) -> Refused:
+        """The engine's, which knows that a file cannot be there, but not what became of the folder."""
+        if self._missed is None or refusal.where != KEY or os.path.isdir(self.path):  # noqa: PTH112 - never raises
+            return refusal
+        what = f"affinity is to be kept in {self.path}, which cannot be had: {self._missed.strerror}"
+        return Refused(refusal.kind, what, KEY, "choose another, or make it for the balancer's user")
 
     def release(self) -> None:
         """Let it go. Idempotent."""
