@@ -158,7 +158,7 @@ async def rating_round(running: Running, cluster_name: str, rates: Rater) -> Non
 
 
 async def check_round(running: Running, cluster_name: str, settings: Check) -> None:
-    """Connect once to each node of a cluster that is to take clients, and report how that went."""
+    """Connect once to each node of a cluster that is not offline, and report how that went."""
     in_force, names = running.in_force, running.surroundings.names
     cluster = _cluster(running, cluster_name)
 

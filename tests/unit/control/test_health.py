@@ -80,5 +80,6 @@ def test_every_node_but_the_offline_and_unresolved_is_checked(
     )
     supervisor = world.supervisor(FILE + more)
     supervisor.set_node("web", "b", NodeSetting("offline"))
+    supervisor.set_node("web", "c", NodeSetting("draining"))
     asyncio.run(check_round(supervisor.running, "web", Check(timeout=2.0)))
     assert world.engine.checks == [("web", "a", ""), ("web", "c", "refused")]
