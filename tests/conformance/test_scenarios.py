@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(600)  # the first test waits for all
 def outcomes(request: pytest.FixtureRequest) -> dict[tuple[str, str], Outcome]:
     """What became of those chosen."""
     own = [item for item in request.session.items if item.path == request.path]
-    chosen = {item.callspec.params["case"] for item in own}  # type: ignore[attr-defined]
+    chosen = {item.callspec.params["case"] for item in own}  # type: ignore[attr-defined]  # of a function
     return {
         (system, name): outcome
         for system, kind in SYSTEMS.items()
