@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import select
 import socket
 from contextlib import ExitStack
 
@@ -70,6 +71,25 @@ def test_a_limit_that_is_reached_is_told_until_it_is_not(whose: str, word: str) 
             client.close()
         wait_until(lambda: balancer.status().closed == 2 * LIMIT, "all sessions have ended")
         wait_until(lambda: limits() == [], "the limit is no longer reached")
+
+
+def test_at_the_limit_no_listener_has_all_the_room() -> None:
+    """Law 9: whoever waits has a turn, however many wait at another listener."""
+    with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
+        config = wish(nodes) | {"engine": {"workers": 1, "max_sessions": 1}}
+        config["listeners"]["also"] = dict(config["listeners"]["in"])
+        balancer = stack.enter_context(Balancer(config))
+        waiting = {
+            stack.enter_context(socket.create_connection(balancer.address(name), PATIENCE)): name
+            for name in ("in", "also")
+            for _ in range(LIMIT)
+        }
+        served = set()
+        for _ in range(LIMIT // 2):
+            (client,) = select.select(list(waiting), [], [], PATIENCE)[0]
+            served.add(waiting.pop(client))
+            client.close()
+        assert served == {"in", "also"}
 
 
 @pytest.mark.parametrize("mode", ["greet", "echo"])

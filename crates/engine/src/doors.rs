@@ -56,6 +56,8 @@ pub(crate) const DATA_PORTS: Limit = Limit {
 pub(crate) struct Doors {
     /// By the place that their events name; a closed one leaves its place free.
     doors: Vec<Option<Door>>,
+    /// Which of them was tried first when paused ones were tried again.
+    first: usize,
     /// When closed-for-now doors are looked at again.
     look_again: Option<Moment>,
     /// The limit that was told about and when it was last reached.
@@ -220,7 +222,10 @@ impl Worker {
             return;
         }
         self.doors.look_again = None;
-        for place in 0..self.doors.doors.len() {
+        // Another one each time: whoever is first takes the room that there is.
+        let count = self.doors.doors.len();
+        self.doors.first = (self.doors.first + 1) % count.max(1);
+        for place in (self.doors.first..count).chain(0..self.doors.first) {
             if let Some(door) = &mut self.doors.doors[place]
                 && std::mem::replace(&mut door.paused, false)
             {
