@@ -129,6 +129,11 @@ impl Session {
         }
     }
 
+    /// The attempt under way begins only now: the balancer had not what it needs of its own.
+    pub fn begin_again(&mut self, now: Moment) {
+        self.attempt_at = now;
+    }
+
     /// Notes that bytes moved.
     pub fn touch(&mut self, now: Moment) {
         self.active_at = now;

@@ -3,7 +3,7 @@
 //! that no flood keeps the sessions that there are from their bytes.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use rustix::net::{SocketFlags, acceptfrom_with};
 
 use crate::admission::{TurnedAway, admit};
 use crate::arrivals::header;
-use crate::doors::{DESCRIPTORS, LISTENER_RATE, LISTENER_SESSIONS, PAUSE, SESSIONS};
+use crate::doors::{DESCRIPTORS, LISTENER_RATE, LISTENER_SESSIONS, Limit, PAUSE, SESSIONS};
+use crate::ending::reset_at_close;
 use crate::newcomer::Newcomer;
 use crate::pair::{NodeTuning, Pair};
 use crate::plan::Listener;
@@ -53,55 +54,49 @@ impl Worker {
     /// Takes in one connection; false if none waits or there is no room.
     pub(crate) fn accept_one(&mut self, place: usize) -> bool {
         let Some(door) = self.doors.at(place) else { return false };
-        let listener = Arc::clone(&door.listener);
-        if !self.spare.keep(&self.epoll) {
-            self.pause(place, &DESCRIPTORS, PAUSE);
-            return false;
-        }
+        let (listener, pin) = (Arc::clone(&door.listener), door.owner.clone());
         // Room is taken before the connection is, so that several workers together keep the limit.
-        if !self.shared.room.take() {
-            self.pause(place, &SESSIONS, PAUSE);
+        if let Err(limit) = self.take_room(&listener) {
+            self.pause(place, limit, PAUSE);
             return false;
         }
-        if !listener.counts.room.take() {
-            self.shared.room.give_back();
-            self.pause(place, &LISTENER_SESSIONS, PAUSE);
-            return false;
-        }
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let accepted: Result<Option<(OwnedFd, SocketAddr)>, Errno> =
-            match acceptfrom_with(door.socket(), flags) {
-                Ok((socket, address)) => {
-                    Ok(address.and_then(|address| Some((socket, address.try_into().ok()?))))
-                }
-                Err(error) => Err(error),
-            };
-        if let Ok(Some((socket, address))) = accepted {
-            let pin = door.owner.clone();
+        let spare = self.spares.take(&self.epoll);
+        let next = if spare.is_some() { next(door.socket()) } else { Err(Errno::MFILE) };
+        if let Ok(Some((socket, address))) = next {
             listener.counts.pace.pass(self.at.now);
-            self.let_in(Newcomer {
-                socket,
-                address,
-                listener,
-                pin,
-                given: false,
-                admitted: None,
-                learned: None,
-                tls: None,
-            });
+            let (given, admitted, learned, tls) = (false, None, None, None);
+            self.let_in(Newcomer { socket, spare, address, listener, pin, given, admitted, learned, tls });
             return true;
         }
-        self.shared.room.give_back();
-        listener.counts.room.give_back();
-        match accepted {
+        self.give_up_room(&listener, spare);
+        match next {
             // A connection that was reset while it waited.
             Ok(_) | Err(Errno::CONNABORTED | Errno::INTR) => true,
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                self.spares.clear();
                 self.pause(place, &DESCRIPTORS, PAUSE);
                 false
             }
             Err(_) => false,
         }
+    }
+
+    /// Takes a place for a connection; the limit that is reached, if there is none.
+    fn take_room(&self, listener: &Listener) -> Result<(), &'static Limit> {
+        if !self.shared.room.take() {
+            return Err(&SESSIONS);
+        }
+        if !listener.counts.room.take() {
+            self.shared.room.give_back();
+            return Err(&LISTENER_SESSIONS);
+        }
+        Ok(())
+    }
+
+    fn give_up_room(&mut self, listener: &Listener, spare: Option<OwnedFd>) {
+        self.shared.room.give_back();
+        listener.counts.room.give_back();
+        self.spares.put_back(spare);
     }
 
     /// Has a connection just accepted, for which there is room, wait for its session, unless its client may
@@ -111,20 +106,25 @@ impl Worker {
             let client = canonical(newcomer.address.ip());
             match admit(&self.shared, &newcomer.listener, client, self.at.now) {
                 Ok(admitted) => newcomer.admitted = admitted,
-                Err(TurnedAway) => return self.turn_away(newcomer.socket, &newcomer.listener),
+                Err(TurnedAway) => return self.turn_away(newcomer),
             }
         }
         self.counts.waiting.fetch_add(1, Relaxed);
         self.newcomers.push(newcomer);
     }
 
-    /// Opens sessions for those whose turn it is, while each can be given a node.
+    /// By a reset: the cheapest end for both.
+    fn turn_away(&mut self, newcomer: Newcomer) {
+        let Newcomer { socket, spare, listener, .. } = newcomer;
+        reset_at_close(&socket);
+        drop(socket);
+        self.give_up_room(&listener, spare);
+    }
+
+    /// Opens sessions for those whose turn it is.
     pub(crate) fn open_some(&mut self) {
         let begun = self.shared.clock.now();
         for _ in 0..OPENS_PER_TURN.min(self.newcomers.len()) {
-            if !self.spare.keep(&self.epoll) {
-                return;
-            }
             self.open_first();
             if self.shared.clock.now().since(begun) > OPENING {
                 return;
@@ -132,19 +132,15 @@ impl Worker {
         }
     }
 
-    /// Opens sessions for all who wait: they came before whatever comes now. Where no node could be given to
-    /// the rest, these wait on, and go by what is in force then.
+    /// Opens sessions for all who wait: they came before whatever comes now.
     pub(crate) fn open_all(&mut self) {
-        while !self.newcomers.is_empty() && self.spare.keep(&self.epoll) {
+        while !self.newcomers.is_empty() {
             self.open_first();
-        }
-        for newcomer in self.newcomers.iter_mut() {
-            newcomer.keep_up(&self.plan);
         }
     }
 
     /// Takes the one whose turn it is as far as it goes at once.
-    pub(crate) fn open_first(&mut self) {
+    fn open_first(&mut self) {
         let Some(newcomer) = self.newcomers.pop() else { return };
         self.counts.waiting.fetch_sub(1, Relaxed);
         self.count_opened(&newcomer.listener);
@@ -165,7 +161,8 @@ impl Worker {
     /// already.
     pub(crate) fn open(&mut self, mut newcomer: Newcomer) -> (u32, u32) {
         let route = newcomer.route(&self.plan);
-        let Newcomer { socket: client, address, listener, pin, admitted, learned, tls, .. } = newcomer;
+        let Newcomer { socket: client, spare, address, listener, pin, admitted, learned, tls, .. } = newcomer;
+        self.spares.put_back(spare);
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));
         let cluster = Arc::clone(&route.cluster);
@@ -211,6 +208,12 @@ impl Worker {
         }
         (key, epoch)
     }
+}
+
+/// The next connection in a queue, if it still stands.
+fn next(queue: BorrowedFd<'_>) -> Result<Option<(OwnedFd, SocketAddr)>, Errno> {
+    let (socket, address) = acceptfrom_with(queue, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    Ok(address.and_then(|address| Some((socket, address.try_into().ok()?))))
 }
 
 /// IPv4-mapped addresses are IPv4: a client is the same through either kind of listener.

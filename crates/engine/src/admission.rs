@@ -2,7 +2,6 @@
 //! reset, counted, and told of seldom. A listener that grants everything asks nothing here.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
 use std::time::Duration;
@@ -11,11 +10,10 @@ use protobalance_core::admission::{Entry, Limits, PREFIX_V6, Pass, Refusal, Tabl
 use protobalance_core::moment::Moment;
 
 use crate::affinity_file::random_key;
-use crate::ending::reset_at_close;
 use crate::plan::Listener;
 use crate::report::Event;
 use crate::sys::MappedWords;
-use crate::worker::{Shared, Worker};
+use crate::worker::Shared;
 
 /// A client is told of again after so long, if it is still turned away.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -127,16 +125,6 @@ fn client_text(client: IpAddr) -> String {
             let rest = u128::MAX >> PREFIX_V6;
             format!("{}/{PREFIX_V6}", Ipv6Addr::from_bits(v6.to_bits() & !rest))
         }
-    }
-}
-
-impl Worker {
-    /// Closes a connection for which room had been taken, by a reset: the cheapest end for both.
-    pub(crate) fn turn_away(&mut self, client: OwnedFd, listener: &Listener) {
-        reset_at_close(&client);
-        drop(client);
-        self.shared.room.give_back();
-        listener.counts.room.give_back();
     }
 }
 

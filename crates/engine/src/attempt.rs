@@ -6,20 +6,34 @@ use std::os::fd::OwnedFd;
 use protobalance_core::session::{Event, Failure, Side};
 use rustix::io::{self, Errno};
 
-use crate::connect::Then;
+use crate::connect::{NotBegun, Then};
+use crate::doors::DESCRIPTORS;
 use crate::ending::reset_at_close;
 use crate::pair::Pair;
 use crate::relay::Flow;
 use crate::sources::Asker;
 use crate::worker::Worker;
 
-/// An attempt that failed as soon as it was made.
-#[derive(Debug)]
-pub(crate) struct FailedAttempt {
+/// An attempt whose session may have gone on since.
+#[derive(Clone, Copy, Debug)]
+struct Tried {
     key: u32,
     epoch: u32,
     attempt: u8,
+}
+
+/// An attempt that failed as soon as it was made.
+#[derive(Debug)]
+pub(crate) struct FailedAttempt {
+    tried: Tried,
     failure: Failure,
+}
+
+/// An attempt for which there was no descriptor.
+#[derive(Debug)]
+pub(crate) struct PostponedAttempt {
+    tried: Tried,
+    index: usize,
 }
 
 impl Worker {
@@ -39,7 +53,7 @@ impl Worker {
         }
         let then = what_follows(pair, ahead);
         let mut started = start(pair, index, then);
-        if started == Err(Failure::OurShortage) && self.spare.lend() {
+        if started == Err(NotBegun::NoDescriptor) && self.spares.lend() {
             started = start(pair, index, then);
         }
         if let (Err(_), Some(Ok(count @ 1..))) = (started, ahead) {
@@ -47,8 +61,10 @@ impl Worker {
             self.held += count;
         }
         let number = pair.attempt;
-        if let Err(failure) = started {
-            return self.fail_later(key, failure);
+        match started {
+            Ok(()) => {}
+            Err(NotBegun::NoDescriptor) => return self.postpone(key, index),
+            Err(NotBegun::Failed(failure)) => return self.fail_later(key, failure),
         }
         self.arm(key);
         // On a fast way the connection stands already, and the first bytes can go with it.
@@ -61,20 +77,52 @@ impl Worker {
     /// An attempt that fails at once is dealt with before the next batch: one after the other may do so,
     /// and they must neither stand on each other's stack nor keep other sessions waiting.
     pub(crate) fn fail_later(&mut self, key: u32, failure: Failure) {
-        let epoch = self.table.epoch(key);
-        if let Some(pair) = self.table.get_mut(key) {
-            self.failed.push(FailedAttempt { key, epoch, attempt: pair.attempt, failure });
+        if let Some(tried) = self.tried(key) {
+            self.failed.push(FailedAttempt { tried, failure });
         }
     }
 
     /// Moves the sessions on whose attempts failed at once; to one node each.
     pub(crate) fn move_failed_on(&mut self) {
-        for FailedAttempt { key, epoch, attempt, failure } in std::mem::take(&mut self.failed) {
-            let same = self.table.epoch(key) == epoch;
-            if same && self.table.get_mut(key).is_some_and(|pair| pair.attempt == attempt) {
-                self.step(key, Event::Failed(failure));
+        for FailedAttempt { tried, failure } in std::mem::take(&mut self.failed) {
+            if self.still_tries(tried) {
+                self.step(tried.key, Event::Failed(failure));
             }
         }
+    }
+
+    /// What was let go for this attempt, another thread was quicker to take. The session waits until there is
+    /// a descriptor, as do those who have yet to be taken in (law 9).
+    fn postpone(&mut self, key: u32, index: usize) {
+        if let Some(tried) = self.tried(key) {
+            self.postponed.push(PostponedAttempt { tried, index });
+            self.reached(&DESCRIPTORS);
+        }
+    }
+
+    /// Makes the attempts that were postponed, if there are descriptors now.
+    pub(crate) fn make_postponed(&mut self) {
+        if self.postponed.is_empty() || !self.spares.have_one(&self.epoll) {
+            return;
+        }
+        for PostponedAttempt { tried, index } in std::mem::take(&mut self.postponed) {
+            if self.still_tries(tried) {
+                let now = self.at.now;
+                if let Some(pair) = self.table.get_mut(tried.key) {
+                    pair.session.begin_again(now);
+                }
+                self.attempt(tried.key, index);
+            }
+        }
+    }
+
+    fn tried(&mut self, key: u32) -> Option<Tried> {
+        let epoch = self.table.epoch(key);
+        self.table.get_mut(key).map(|pair| Tried { key, epoch, attempt: pair.attempt })
+    }
+
+    fn still_tries(&mut self, Tried { key, epoch, attempt }: Tried) -> bool {
+        self.table.epoch(key) == epoch && self.table.get_mut(key).is_some_and(|pair| pair.attempt == attempt)
     }
 }
 
@@ -107,8 +155,8 @@ fn what_follows(pair: &Pair, ahead: Option<io::Result<usize>>) -> Then {
 }
 
 /// Begins the connect, and prepares what goes before the client's bytes.
-fn start(pair: &mut Pair, index: usize, then: Then) -> Result<(), Failure> {
-    let Some(route) = &pair.route else { return Err(Failure::Withdrawn) };
+fn start(pair: &mut Pair, index: usize, then: Then) -> Result<(), NotBegun> {
+    let Some(route) = &pair.route else { return Err(NotBegun::Failed(Failure::Withdrawn)) };
     let introduce = route.introduce;
     let steady = pair.listener.ftp.is_some() || !route.ports.is_empty();
     let asker = Asker { client: pair.session.client(), steady, then };
@@ -119,7 +167,7 @@ fn start(pair: &mut Pair, index: usize, then: Then) -> Result<(), Failure> {
     if let Some(tls) = &route.tls {
         let agreed = pair.client_tls.as_ref().and_then(|link| link.protocol());
         // Never in the clear what was to be encrypted.
-        pair.node_tls = Some(tls.link(index, agreed).ok_or(Failure::OurShortage)?);
+        pair.node_tls = Some(tls.link(index, agreed).ok_or(NotBegun::Failed(Failure::OurShortage))?);
     }
     pair.node = Some(socket);
     pair.introduce(introduce);

@@ -68,23 +68,40 @@ pub(crate) enum Then {
     Speak,
 }
 
+/// Why a connect did not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotBegun {
+    /// No descriptor was free.
+    NoDescriptor,
+    /// The attempt has failed already.
+    Failed(Failure),
+}
+
+impl From<Errno> for NotBegun {
+    fn from(error: Errno) -> NotBegun {
+        match error {
+            Errno::MFILE | Errno::NFILE => NotBegun::NoDescriptor,
+            error => NotBegun::Failed(failure(error)),
+        }
+    }
+}
+
 /// Begins a connect. Whether it succeeded is known when the socket becomes writable or a write succeeds.
-pub(crate) fn start(address: &NodeAddress, then: Then) -> Result<OwnedFd, Failure> {
+pub(crate) fn start(address: &NodeAddress, then: Then) -> Result<OwnedFd, NotBegun> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (socket, outcome) = match address {
-        NodeAddress::Tcp(address) => return tcp(*address, then, |_| Ok(())).map_err(failure),
+        NodeAddress::Tcp(address) => return Ok(tcp(*address, then, |_| Ok(()))?),
         NodeAddress::Unix(path) => {
-            let socket =
-                socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(failure)?;
-            sockopt::set_socket_oobinline(&socket, true).map_err(failure)?;
+            let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+            sockopt::set_socket_oobinline(&socket, true)?;
             let outcome = SocketAddrUnix::new(path).and_then(|address| connect(&socket, &address));
             (socket, outcome)
         }
-        NodeAddress::Unresolved => return Err(Failure::Unresolved),
+        NodeAddress::Unresolved => return Err(NotBegun::Failed(Failure::Unresolved)),
     };
     match outcome {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
-        Err(error) => Err(failure(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -124,9 +141,7 @@ pub(crate) fn failure(error: Errno) -> Failure {
         Errno::CONNREFUSED | Errno::NOENT | Errno::AGAIN => Failure::Refused,
         Errno::CONNRESET | Errno::PIPE => Failure::Reset,
         Errno::TIMEDOUT => Failure::TimedOut,
-        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL => {
-            Failure::OurShortage
-        }
+        Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL => Failure::OurShortage,
         _ => Failure::Unreachable,
     }
 }

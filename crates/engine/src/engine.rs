@@ -47,6 +47,8 @@ pub struct Engine {
     events: Arc<Events>,
     workers: Vec<Handle>,
     registry: Mutex<Registry>,
+    /// What was asked for.
+    max_sessions: u64,
     /// Counts previews, so that a random policy's preview varies as its choices do.
     previews: AtomicU64,
     stopped: AtomicBool,
@@ -71,9 +73,9 @@ impl Engine {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             some => some.min(256),
         };
-        let max_sessions = sessions_possible(max_sessions);
+        let most = sessions_possible(max_sessions, 0);
         let events = Arc::new(Events::new().map_err(|error| refused(error.into()))?);
-        make_descriptor_table(events.signal(), max_sessions);
+        make_descriptor_table(events.signal(), most);
         let log = SessionLog::start(Arc::clone(&events)).map_err(refused)?;
         let shared = Arc::new(Shared {
             clock: Clock::start(),
@@ -85,7 +87,7 @@ impl Engine {
             pipes: Arc::new(Supply::new(pipes_possible(workers), PIPE, Arc::clone(&events))),
             peers: Peers::default(),
         });
-        shared.room.set_places(max_sessions);
+        shared.room.set_places(most);
         let handed_over = handed_over
             .iter()
             .map(|(listener, descriptor)| HandedOver {
@@ -102,6 +104,7 @@ impl Engine {
             events,
             workers: handles,
             registry,
+            max_sessions,
             previews: AtomicU64::new(1),
             stopped: AtomicBool::new(false),
         })
@@ -130,6 +133,7 @@ impl Engine {
         }
         let log = spec.session_log.clone();
         let plan = registry.adopt(spec, self.shared.clock.now())?;
+        self.shared.room.set_places(sessions_possible(self.max_sessions, plan.sockets()));
         self.shared.log.switch(&log, log_file);
         self.ask(|answer| Command::Plan(Arc::clone(&plan), answer));
         for address in registry.disown_unused() {

@@ -52,7 +52,7 @@ mod session_log;
 mod sessions;
 mod snapshot;
 mod sources;
-mod spare;
+mod spares;
 pub mod spec;
 #[allow(unsafe_code, reason = "the one file that makes system calls rustix has no safe form for")]
 mod sys;

@@ -7,6 +7,8 @@ use rustix::process::{Resource, getrlimit};
 
 /// Descriptors kept for everything that is no session: listeners, logs, the admin socket, Python, pipes.
 const RESERVED: u64 = 320;
+/// So many of them for listening sockets: one for each address and worker.
+const LISTENING: u64 = 128;
 /// A pipe has two ends.
 const PER_PIPE: u64 = 2;
 /// Pipes at a time, of all workers: a fifth of what is reserved, and half of the pages that Linux allows one
@@ -30,9 +32,11 @@ pub(crate) fn make_descriptor_table(any: impl AsFd, sessions: u64) {
     let _ = rustix::io::fcntl_dupfd_cloexec(any, needed.saturating_sub(1) as i32);
 }
 
-/// Sessions at a time: what is wanted, or less where descriptors do not suffice.
-pub(crate) fn sessions_possible(wanted: u64) -> u64 {
-    let possible = descriptors().saturating_sub(RESERVED).max(PER_SESSION) / PER_SESSION;
+/// Sessions at a time beside so many listening sockets: what is wanted, or less where descriptors do not
+/// suffice.
+pub(crate) fn sessions_possible(wanted: u64, listening: u64) -> u64 {
+    let others = RESERVED + listening.saturating_sub(LISTENING);
+    let possible = descriptors().saturating_sub(others).max(PER_SESSION) / PER_SESSION;
     match wanted {
         0 => possible,
         wanted => wanted.min(possible),

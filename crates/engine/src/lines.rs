@@ -70,8 +70,4 @@ impl Lines {
         }
         Some(newcomer)
     }
-
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Newcomer> {
-        self.lines.iter_mut().flatten()
-    }
 }

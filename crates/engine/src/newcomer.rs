@@ -15,6 +15,8 @@ use crate::tls::Link;
 #[derive(Debug)]
 pub(crate) struct Newcomer {
     pub(crate) socket: OwnedFd,
+    /// What its node's will have where no other descriptor is free.
+    pub(crate) spare: Option<OwnedFd>,
     /// Whose connection it is: the socket's other end, or whom a believed PROXY header names.
     pub(crate) address: SocketAddr,
     pub(crate) listener: Arc<Listener>,

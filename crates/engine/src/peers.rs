@@ -100,6 +100,10 @@ impl Worker {
         let generation = self.plan.generation;
         let Worker { index, shared, counts, newcomers, .. } = self;
         let Some(peer) = shared.peers.any_other(*index, random) else { return };
+        if peer.counts.given.load(Relaxed) > 0 {
+            // It is busy with something else, such as waiting for a processor; they would wait with it.
+            return;
+        }
         let most = surplus(counts.load(), peer.counts.load(), ended) as usize;
         let mut given = 0;
         while given < most && newcomers.last().is_some_and(Newcomer::may_be_given) {
@@ -108,9 +112,10 @@ impl Worker {
             given += 1;
             counts.waiting.fetch_sub(1, Relaxed);
             peer.counts.waiting.fetch_add(1, Relaxed);
+            peer.counts.given.fetch_add(1, Relaxed);
             let gift = Command::TakeOver(newcomer, generation);
             if let Err(SendError(Command::TakeOver(newcomer, _))) = peer.commands.send(gift) {
-                // It is lost.
+                // It is lost, and is given nothing more.
                 peer.counts.waiting.fetch_sub(1, Relaxed);
                 counts.waiting.fetch_add(1, Relaxed);
                 newcomers.push(newcomer);
@@ -125,6 +130,7 @@ impl Worker {
     /// Takes what a peer has given. One that came in by a plan before ours goes by ours, as if it came now: the
     /// nodes of the other may be withdrawn. One that came in by a plan that is yet to reach us goes by that one.
     pub(crate) fn take_over(&mut self, mut newcomer: Newcomer, generation: u64) {
+        self.counts.given.fetch_sub(1, Relaxed);
         if generation < self.plan.generation {
             newcomer.keep_up(&self.plan);
         }

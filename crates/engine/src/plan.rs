@@ -42,6 +42,11 @@ impl Plan {
         Plan { generation: 0, listeners: vec![], bound: vec![], routes: vec![] }
     }
 
+    /// How many sockets it listens on.
+    pub(crate) fn sockets(&self) -> u64 {
+        self.bound.iter().map(|(bound, _)| bound.sockets().count() as u64).sum()
+    }
+
     pub(crate) fn listener(&self, name: &str) -> Option<&Arc<Listener>> {
         self.listeners.iter().find(|listener| *listener.name == *name)
     }

@@ -12,12 +12,11 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use protobalance_core::hash::mix;
-use protobalance_core::session::Failure;
 use rustix::io::Errno;
 use rustix::net::bind;
 
 use crate::bind::unbound;
-use crate::connect::{NodeAddress, Then, failure, start, tcp};
+use crate::connect::{NodeAddress, NotBegun, Then, start, tcp};
 use crate::spec::ClusterSpec;
 use crate::sys::{bind_address_without_port, transparent};
 
@@ -84,12 +83,12 @@ impl Sources {
     }
 
     /// Begins a connect.
-    pub(crate) fn start(&self, address: &NodeAddress, asker: Asker) -> Result<OwnedFd, Failure> {
+    pub(crate) fn start(&self, address: &NodeAddress, asker: Asker) -> Result<OwnedFd, NotBegun> {
         let NodeAddress::Tcp(to) = address else { return start(address, asker.then) };
         match self {
-            Sources::Pool(pool) => pool.connect(*to, asker).map_err(failure),
+            Sources::Pool(pool) => Ok(pool.connect(*to, asker)?),
             Sources::Client if asker.client.is_ipv4() == to.is_ipv4() => {
-                through(*to, asker.client, true, asker.then).map_err(failure)
+                Ok(through(*to, asker.client, true, asker.then)?)
             }
             Sources::Client | Sources::Kernel => start(address, asker.then),
         }

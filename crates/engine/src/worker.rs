@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use crate::admission::Admission;
 use crate::alarm::Alarm;
 use crate::arrivals::Arrivals;
-use crate::attempt::FailedAttempt;
+use crate::attempt::{FailedAttempt, PostponedAttempt};
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
 use crate::doors::{Doors, PAUSE};
@@ -34,7 +34,7 @@ use crate::plan::Plan;
 use crate::relay::{BUFFER, Pipes, Supply};
 use crate::report::{DecisionReport, SessionReport};
 use crate::session_log::SessionLog;
-use crate::spare::Spare;
+use crate::spares::Spares;
 use crate::sys::give_back_free_memory;
 use crate::table::Table;
 use crate::timer::Timer;
@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// What no command should be able to do.
     #[cfg(test)]
     Panic,
+    /// Do nothing until nobody listens any more; the first word is that this begins.
+    #[cfg(test)]
+    Rest(std::sync::mpsc::SyncSender<()>),
 }
 
 /// Which sessions are asked for; empty strings match all.
@@ -95,6 +98,8 @@ pub(crate) struct WorkerCounts {
     pub(crate) active: AtomicU64,
     /// Newcomers that were taken in, here or by a peer, and wait for their sessions.
     pub(crate) waiting: AtomicU64,
+    /// Of these, whom peers have given and the worker has yet to look at.
+    pub(crate) given: AtomicU64,
     pub(crate) opened: AtomicU64,
     pub(crate) buffered: AtomicU64,
     pub(crate) paused: AtomicBool,
@@ -121,14 +126,16 @@ pub(crate) struct Worker {
     pub(crate) buffer: Box<[u8]>,
     /// For bulk.
     pub(crate) pipes: Pipes,
-    /// For a client's node when descriptors run out.
-    pub(crate) spare: Spare,
+    /// For clients' nodes when descriptors run out.
+    pub(crate) spares: Spares,
     /// Bytes held for sinks that would not take them, over all sessions.
     pub(crate) held: usize,
     /// Directions whose turn was up while there was more.
     pub(crate) unfinished: Vec<(u32, Side)>,
     /// Attempts that failed as soon as they were made.
     pub(crate) failed: Vec<FailedAttempt>,
+    /// Attempts that wait for descriptors.
+    pub(crate) postponed: Vec<PostponedAttempt>,
     /// Sessions with bytes not yet counted for their nodes.
     pub(crate) dirty: Vec<u32>,
     pub(crate) count_at: Moment,
@@ -153,9 +160,6 @@ impl Worker {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &*wake, epoll::EventData::new_u64(Token::Wake.pack()), epoll::EventFlags::IN)?;
         let now = shared.clock.now();
-        let mut spare = Spare::default();
-        // Where there is none yet, it is asked for again before anybody is taken in.
-        spare.keep(&epoll);
         let alarm = Alarm::new(&epoll)?;
         Ok(Worker {
             index,
@@ -172,10 +176,11 @@ impl Worker {
             decisions: Decisions::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             pipes: Pipes::new(Arc::clone(&shared.pipes)),
-            spare,
+            spares: Spares::default(),
             held: 0,
             unfinished: Vec::new(),
             failed: Vec::new(),
+            postponed: Vec::new(),
             dirty: Vec::new(),
             count_at: Moment::NEVER,
             at: Circumstances { now, unix_now: unix_seconds(), random: seed },
@@ -196,6 +201,7 @@ impl Worker {
             self.wait(&mut events);
             self.look_at_the_clock();
             self.move_failed_on();
+            self.make_postponed();
             for event in events.drain(..) {
                 let flags = event.flags;
                 match Token::unpack(event.data.u64()) {
@@ -241,11 +247,11 @@ impl Worker {
 
     fn wait(&mut self, events: &mut Vec<epoll::Event>) {
         let now = self.at.now;
-        let sleep = if self.unfinished.is_empty() && self.failed.is_empty() && !self.can_open() {
+        let sleep = if self.unfinished.is_empty() && self.failed.is_empty() && self.newcomers.is_empty() {
             let count = (self.count_at != Moment::NEVER).then(|| self.count_at.since(now));
             let arrivals = self.arrivals.sleep(now);
-            // Newcomers who wait for descriptors: nobody tells when another worker, or Python, closes some.
-            let short = (!self.newcomers.is_empty()).then_some(PAUSE);
+            // Nobody tells when another worker, or Python, closes some descriptors.
+            let short = (!self.postponed.is_empty()).then_some(PAUSE);
             [self.timer.sleep(now), self.data.sleep(now), arrivals, count, self.doors.sleep(now), short]
                 .into_iter()
                 .flatten()
@@ -263,11 +269,6 @@ impl Worker {
         };
         // An interrupted wait is a wait that found nothing.
         let _ = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), timeout.as_ref());
-    }
-
-    /// Whether a newcomer waits for nothing but its turn.
-    fn can_open(&self) -> bool {
-        !self.newcomers.is_empty() && self.spare.is_kept()
     }
 
     fn look_at_the_clock(&mut self) {
@@ -303,6 +304,8 @@ impl Worker {
                 Command::Stop => self.stop(),
                 #[cfg(test)]
                 Command::Panic => panic!("as asked"),
+                #[cfg(test)]
+                Command::Rest(rest) => while rest.send(()).is_ok() {},
             }
         }
     }
@@ -323,10 +326,6 @@ impl Worker {
 
     fn stop(&mut self) {
         self.close_doors(&[]);
-        while !self.newcomers.is_empty() {
-            // No node is needed any more, but a reset and a record are.
-            self.open_first();
-        }
         self.cut_off_all();
         self.stopping = true;
     }
@@ -345,6 +344,7 @@ impl Worker {
         self.cut_off_all();
         self.unfinished.clear();
         self.failed.clear();
+        self.postponed.clear();
         self.dirty.clear();
         // What the panicking session held was never given back.
         self.held = 0;

@@ -141,6 +141,7 @@ def test_every_timeout_is_told() -> None:
     ("code", "said"),
     [
         ("RESERVED: u64 = 320", "(descriptor limit - 320) / 2"),
+        ("LISTENING: u64 = 128", "listening sockets beyond 128"),
         ("PER_SESSION: u64 = 2", "(descriptor limit - 320) / 2"),
         ("PAUSE: Duration = Duration::from_millis(20)", "after 20 ms"),
         ("CALM: Duration = Duration::from_secs(1)", "no longer reached for a second"),

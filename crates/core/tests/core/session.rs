@@ -304,6 +304,15 @@ fn shortages_of_ours_are_not_held_against_the_node() {
 }
 
 #[test]
+fn a_node_has_its_time_from_when_we_could_connect() {
+    let mut stage = Stage::new(1);
+    let mut played = stage.open();
+    stage.later(5000);
+    played.session.begin_again(stage.now);
+    assert_eq!(played.session.deadline(&LIMITS), stage.now.after(Duration::from_secs(2)));
+}
+
+#[test]
 fn law_12_limits_of_time() {
     let limits = TimeLimits {
         idle: Duration::from_secs(30),

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::IntoRawFd;
+use std::sync::mpsc::sync_channel;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -125,5 +126,47 @@ fn whoever_has_notably_more_lets_others_have_newcomers() -> Result<(), Box<dyn s
     assert_eq!(each.iter().sum::<u64>(), CLIENTS, "{each:?}");
     // Even but for chance in whom each looks at.
     assert!(each.iter().all(|active| *active + 5 >= CLIENTS / WORKERS as u64), "{each:?}");
+    Ok(())
+}
+
+/// It may wait for a processor; whom it was given before that waits with it.
+#[test]
+fn who_does_not_take_what_it_is_given_is_given_no_more() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let engine = Engine::start(2, 0, &[("in".into(), listener.into_raw_fd())])?;
+    engine.apply(plan_for(address, echo()?).to_string().as_bytes())?;
+    let (rest, rests) = sync_channel(0);
+    engine.workers[1].send(Command::Rest(rest));
+    rests.recv()?;
+    let (mut served, mut waiting) = (Vec::new(), Vec::new());
+    for _ in 0..CLIENTS {
+        let mut client = TcpStream::connect(address)?;
+        client.set_read_timeout(Some(Duration::from_millis(100)))?;
+        client.write_all(b"x")?;
+        match client.read_exact(&mut [0]) {
+            Ok(()) => served.push(client),
+            Err(_) => waiting.push(client),
+        }
+    }
+    assert!(waiting.len() * 10 <= served.len(), "{} wait, {} are served", waiting.len(), served.len());
+    drop(rests);
+    for mut client in waiting {
+        client.set_read_timeout(None)?;
+        client.read_exact(&mut [0])?;
+    }
+    Ok(())
+}
+
+/// Each has a descriptor.
+#[test]
+fn many_listening_sockets_leave_room_for_fewer_sessions() -> Result<(), Box<dyn std::error::Error>> {
+    let mut wanted: serde_json::Value = serde_json::from_str(&plan(echo()?))?;
+    let engine = Engine::start(1, 0, &[])?;
+    engine.apply(wanted.to_string().as_bytes())?;
+    let before = engine.snapshot().max_sessions;
+    wanted["listeners"][0]["bind"] = vec!["127.0.0.1:0"; 200].into();
+    engine.apply(wanted.to_string().as_bytes())?;
+    assert_eq!(engine.snapshot().max_sessions, before - (200 - 128) / 2);
     Ok(())
 }

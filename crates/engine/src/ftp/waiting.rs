@@ -174,9 +174,10 @@ impl Worker {
             return reset_at_close(&socket);
         };
         self.count_opened(&listener);
-        let pin = Some(pin);
+        let (pin, spare) = (Some(pin), self.spares.take(&self.epoll));
         let opened = self.open(Newcomer {
             socket,
+            spare,
             address,
             listener,
             pin,

@@ -65,6 +65,7 @@ impl Stage {
         worker.count_opened(&listener);
         let (key, _) = worker.open(Newcomer {
             socket: near.into(),
+            spare: None,
             address,
             listener,
             pin: None,
