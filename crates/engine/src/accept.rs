@@ -2,16 +2,14 @@
 //! whom it has no room for; then sessions are opened for some of them each turn, in the order they came, so
 //! that no flood keeps the sessions that there are from their bytes.
 
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use protobalance_core::failover::Trace;
 use protobalance_core::session::{Action, Session, Side};
-use rustix::io::Errno;
-use rustix::net::{SocketFlags, acceptfrom_with};
 
 use crate::admission::{TurnedAway, admit};
 use crate::arrivals::header;
@@ -20,6 +18,7 @@ use crate::ending::reset_at_close;
 use crate::newcomer::Newcomer;
 use crate::pair::{NodeTuning, Pair};
 use crate::plan::Listener;
+use crate::queue::{Next, next};
 use crate::relay::Flow;
 use crate::worker::Worker;
 
@@ -61,24 +60,18 @@ impl Worker {
             return false;
         }
         let spare = self.spares.take(&self.epoll);
-        let next = if spare.is_some() { next(door.socket()) } else { Err(Errno::MFILE) };
-        if let Ok(Some((socket, address))) = next {
+        let next = if spare.is_some() { next(door.socket()) } else { Next::Shortage };
+        if let Next::Connection(socket, address) = next {
             listener.counts.pace.pass(self.at.now);
-            let (given, admitted, learned, tls) = (false, None, None, None);
-            self.let_in(Newcomer { socket, spare, address, listener, pin, given, admitted, learned, tls });
+            self.let_in(Newcomer { spare, pin, ..Newcomer::new(socket, address, listener) });
             return true;
         }
         self.give_up_room(&listener, spare);
-        match next {
-            // A connection that was reset while it waited.
-            Ok(_) | Err(Errno::CONNABORTED | Errno::INTR) => true,
-            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                self.spares.clear();
-                self.pause(place, &DESCRIPTORS, PAUSE);
-                false
-            }
-            Err(_) => false,
+        if let Next::Shortage = next {
+            self.spares.clear();
+            self.pause(place, &DESCRIPTORS, PAUSE);
         }
+        matches!(next, Next::Gone)
     }
 
     /// Takes a place for a connection; the limit that is reached, if there is none.
@@ -208,12 +201,6 @@ impl Worker {
         }
         (key, epoch)
     }
-}
-
-/// The next connection in a queue, if it still stands.
-fn next(queue: BorrowedFd<'_>) -> Result<Option<(OwnedFd, SocketAddr)>, Errno> {
-    let (socket, address) = acceptfrom_with(queue, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
-    Ok(address.and_then(|address| Some((socket, address.try_into().ok()?))))
 }
 
 /// IPv4-mapped addresses are IPv4: a client is the same through either kind of listener.

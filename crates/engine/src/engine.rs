@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use protobalance_core::cluster::welcome;
 use protobalance_core::failover::{Circumstances, Trace, preview};
+use protobalance_core::hash::mix;
 
 use self::handle::{Handle, spawn};
 use crate::accept::canonical;
@@ -184,8 +185,7 @@ impl Engine {
         let unknown =
             || EngineError::new(ErrorKind::Argument, format!("{cluster}/{node}"), "there is no such node");
         let state = registry.node(cluster, node).ok_or_else(unknown)?;
-        let route =
-            registry.plan.routes.iter().find(|route| *route.cluster.name == *cluster).ok_or_else(unknown)?;
+        let route = registry.plan.route(cluster).ok_or_else(unknown)?;
         let (cluster, node) = (cluster.to_owned(), node.to_owned());
         if failure.is_empty() {
             if state.mark_up() {
@@ -259,7 +259,7 @@ impl Engine {
                 "there is no such listener",
             )
         })?;
-        let random = self.previews.fetch_add(1, Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let random = mix(self.previews.fetch_add(1, Relaxed));
         let at = Circumstances { now: self.shared.clock.now(), unix_now: unix_seconds(), random };
         let mut trace = Trace::empty();
         let named = listener.names.find(&server_name.to_ascii_lowercase());

@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use protobalance_core::session::{CloseReason, Phase};
 
 use crate::clock::unix_ms;
+use crate::counting::count;
 use crate::decisions::{matches_client, millis};
 use crate::pair::Pair;
 use crate::record::Record;
 use crate::report::SessionReport;
-use crate::worker::{SessionQuery, Worker, count};
+use crate::worker::{SessionQuery, Worker};
 
 impl Worker {
     /// Closes both sockets and lets the session go.

@@ -32,6 +32,12 @@ pub(crate) struct Newcomer {
 }
 
 impl Newcomer {
+    /// One of whom no more is known.
+    pub(crate) fn new(socket: OwnedFd, address: SocketAddr, listener: Arc<Listener>) -> Newcomer {
+        let (spare, pin, given, admitted, learned, tls) = (None, None, false, None, None, None);
+        Newcomer { socket, spare, address, listener, pin, given, admitted, learned, tls }
+    }
+
     /// Where it goes: to whom its port belongs, else where its name leads, else where all others go.
     pub(crate) fn route(&mut self, plan: &Plan) -> Arc<Route> {
         if let Some(pin) = &self.pin {
@@ -42,7 +48,7 @@ impl Newcomer {
         learned.pattern = named.map(|named| named.pattern.clone());
         let route = named.map_or(&self.listener.route, |named| &named.target);
         // Its listener may have left the plan while it arrived, and the cluster have other nodes now.
-        let newest = || plan.routes.iter().find(|other| other.cluster.name == route.cluster.name);
+        let newest = || plan.route(&route.cluster.name);
         let waited = learned.arrived_at.is_some();
         Arc::clone(waited.then(newest).flatten().unwrap_or(route))
     }

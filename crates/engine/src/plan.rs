@@ -42,6 +42,11 @@ impl Plan {
         Plan { generation: 0, listeners: vec![], bound: vec![], routes: vec![] }
     }
 
+    /// The way to a cluster.
+    pub(crate) fn route(&self, cluster: &str) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| *route.cluster.name == *cluster)
+    }
+
     /// How many sockets it listens on.
     pub(crate) fn sockets(&self) -> u64 {
         self.bound.iter().map(|(bound, _)| bound.sockets().count() as u64).sum()

@@ -7,11 +7,12 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use protobalance_core::failover::Circumstances;
+use protobalance_core::hash::draw;
 use protobalance_core::moment::Moment;
 use protobalance_core::session::{Event, Side};
 use rustix::event::epoll;
@@ -35,13 +36,10 @@ use crate::relay::{BUFFER, Pipes, Supply};
 use crate::report::{DecisionReport, SessionReport};
 use crate::session_log::SessionLog;
 use crate::spares::Spares;
-use crate::sys::give_back_free_memory;
 use crate::table::Table;
 use crate::timer::Timer;
 use crate::token::Token;
 
-/// Sessions report the bytes they moved to their nodes at least this often.
-const COUNT_ROUND: Duration = Duration::from_millis(100);
 const EVENTS_PER_WAKE: usize = 512;
 
 /// What the control plane asks of a worker. Answers go through the channel that comes with it.
@@ -184,7 +182,7 @@ impl Worker {
             dirty: Vec::new(),
             count_at: Moment::NEVER,
             at: Circumstances { now, unix_now: unix_seconds(), random: seed },
-            random: seed | 1,
+            random: seed,
             shared,
             alarm,
             commands,
@@ -236,12 +234,9 @@ impl Worker {
         }
     }
 
-    /// A new random number for every choice (xorshift64*: fast, and good enough to spread clients).
+    /// A new random number for every choice.
     pub(crate) fn draw(&mut self) -> Circumstances {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        self.at.random = self.random.wrapping_mul(0x2545_F491_4F6C_DD1D);
+        self.at.random = draw(&mut self.random);
         self.at
     }
 
@@ -350,47 +345,5 @@ impl Worker {
         self.held = 0;
         // Commands that came meanwhile still wait.
         signal(&*self.wake);
-    }
-
-    fn count_bytes(&mut self) {
-        if self.at.now < self.count_at {
-            return;
-        }
-        for key in std::mem::take(&mut self.dirty) {
-            if let Some(pair) = self.table.get_mut(key) {
-                pair.dirty = false;
-                count(pair, self.at.now);
-            }
-        }
-        self.count_at = Moment::NEVER;
-        if self.table.has_ebbed() {
-            self.table.forget_crowd();
-            self.timer.shrink();
-            give_back_free_memory();
-        }
-        self.counts.buffered.store(self.held as u64, Relaxed);
-    }
-
-    /// Puts the session on the list of those whose bytes are to be counted.
-    pub(crate) fn mark_dirty(&mut self, key: u32) {
-        self.dirty.push(key);
-        self.count_soon();
-    }
-
-    /// Has the sessions counted in a while.
-    pub(crate) fn count_soon(&mut self) {
-        if self.count_at == Moment::NEVER {
-            self.count_at = self.at.now.after(COUNT_ROUND);
-        }
-    }
-}
-
-/// Counts a session's bytes for its node.
-pub(crate) fn count(pair: &mut crate::pair::Pair, now: Moment) {
-    let (to_node, to_client) = pair.take_uncounted();
-    if let Some(node) = pair.session.node()
-        && to_node + to_client > 0
-    {
-        node.relayed(to_node, to_client, now);
     }
 }

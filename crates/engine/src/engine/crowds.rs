@@ -42,7 +42,7 @@ fn greeter() -> std::io::Result<std::net::SocketAddr> {
 
 /// The plan for that socket; each client may have as many sessions as it likes.
 fn plan_for(listener: std::net::SocketAddr, node: std::net::SocketAddr) -> serde_json::Value {
-    let mut wanted: serde_json::Value = serde_json::from_str(&plan(node)).expect("a plan");
+    let mut wanted = plan(node);
     wanted["listeners"][0]["max_sessions_per_client"] = 0.into();
     wanted["listeners"][0]["bind"] = serde_json::json!([listener.to_string()]);
     wanted
@@ -161,7 +161,7 @@ fn who_does_not_take_what_it_is_given_is_given_no_more() -> Result<(), Box<dyn s
 /// Each has a descriptor.
 #[test]
 fn many_listening_sockets_leave_room_for_fewer_sessions() -> Result<(), Box<dyn std::error::Error>> {
-    let mut wanted: serde_json::Value = serde_json::from_str(&plan(echo()?))?;
+    let mut wanted = plan(echo()?);
     let engine = Engine::start(1, 0, &[])?;
     engine.apply(wanted.to_string().as_bytes())?;
     let before = engine.snapshot().max_sessions;

@@ -31,7 +31,7 @@ fn ask(address: &str) -> std::io::Result<String> {
 fn a_worker_that_panics_cuts_its_sessions_off_and_serves_new_ones() -> Result<(), Box<dyn std::error::Error>>
 {
     let engine = Engine::start(1, 0, &[])?;
-    engine.apply(plan(echo()?).as_bytes())?;
+    engine.apply(plan(echo()?).to_string().as_bytes())?;
     let address = engine.snapshot().listeners[0].addresses[0].clone();
     let mut held = TcpStream::connect(&address)?;
     held.write_all(b"x")?;
@@ -59,7 +59,7 @@ fn a_worker_that_panics_cuts_its_sessions_off_and_serves_new_ones() -> Result<()
 #[test]
 fn a_worker_that_panics_cuts_off_who_is_arriving() -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::start(1, 0, &[])?;
-    let mut wanted: serde_json::Value = serde_json::from_str(&plan(echo()?))?;
+    let mut wanted = plan(echo()?);
     wanted["listeners"][0]["preface"] = serde_json::json!({
         "timeout_ms": 60_000, "proxy_protocol": "required", "proxy_protocol_from": ["127.0.0.1"],
         "client_hello": false,

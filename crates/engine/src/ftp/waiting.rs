@@ -3,15 +3,13 @@
 //! the control connection, whichever is first.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use protobalance_core::moment::Moment;
 use rustix::event::epoll;
-use rustix::io::Errno;
-use rustix::net::{SocketFlags, acceptfrom_with};
 
 use super::Control;
 use super::control::Desk;
@@ -21,6 +19,7 @@ use crate::ending::reset_at_close;
 use crate::newcomer::Newcomer;
 use crate::plan::Listener;
 use crate::ports::Pin;
+use crate::queue::{Next, next};
 use crate::report::Event as Told;
 use crate::table::Table;
 use crate::timer::Timer;
@@ -175,17 +174,8 @@ impl Worker {
         };
         self.count_opened(&listener);
         let (pin, spare) = (Some(pin), self.spares.take(&self.epoll));
-        let opened = self.open(Newcomer {
-            socket,
-            spare,
-            address,
-            listener,
-            pin,
-            given: false,
-            admitted,
-            learned: None,
-            tls: None,
-        });
+        let newcomer = Newcomer { spare, pin, admitted, ..Newcomer::new(socket, address, listener) };
+        let opened = self.open(newcomer);
         if let (true, Some(desk)) = (its_own, self.desk(control)) {
             desk.transfer = Some(opened);
         }
@@ -249,20 +239,16 @@ impl Worker {
 }
 
 fn look(awaited: &Awaited) -> Look {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    match acceptfrom_with(&awaited.socket, flags) {
-        Ok((socket, address)) => {
-            let address = address.and_then(|address| SocketAddr::try_from(address).ok());
-            match address.filter(|address| address.ip().to_canonical() == awaited.client) {
-                Some(address) => Look::Client(socket, address),
-                None => {
-                    reset_at_close(&socket);
-                    Look::Stranger
-                }
-            }
+    match next(awaited.socket.as_fd()) {
+        Next::Connection(socket, address) if address.ip().to_canonical() == awaited.client => {
+            Look::Client(socket, address)
         }
-        Err(Errno::CONNABORTED | Errno::INTR) => Look::Stranger,
-        Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Look::Shortage,
-        Err(_) => Look::Nothing,
+        Next::Connection(socket, _) => {
+            reset_at_close(&socket);
+            Look::Stranger
+        }
+        Next::Gone => Look::Stranger,
+        Next::Shortage => Look::Shortage,
+        Next::Nobody => Look::Nothing,
     }
 }

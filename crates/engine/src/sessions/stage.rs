@@ -56,24 +56,14 @@ impl Stage {
         let server = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = server.local_addr().expect("its address");
         let mut worker = worker();
-        let spec = serde_json::from_str(&plan(address)).expect("a plan");
+        let spec = serde_json::from_value(plan(address)).expect("a plan");
         let mut registry = Registry::new(1, Unclaimed::default());
         worker.plan = registry.adopt(spec, worker.at.now).expect("sound");
         let (client, near) = client;
         let listener = Arc::clone(&worker.plan.listeners[0]);
         assert!(worker.shared.room.take() && listener.counts.room.take(), "there is room");
         worker.count_opened(&listener);
-        let (key, _) = worker.open(Newcomer {
-            socket: near.into(),
-            spare: None,
-            address,
-            listener,
-            pin: None,
-            given: false,
-            admitted: None,
-            learned: None,
-            tls,
-        });
+        let (key, _) = worker.open(Newcomer { tls, ..Newcomer::new(near.into(), address, listener) });
         let (node, _) = server.accept().expect("accepted");
         Stage { worker, key, client, node: as_stream(node) }
     }

@@ -49,7 +49,7 @@ impl Worker {
         let Some(listener) = self.plan.listener(&pair.listener.name) else { return };
         let newest = match pair.follows_name() {
             // A redirect is for those on the default route.
-            true => self.plan.routes.iter().find(|other| other.cluster.name == route.cluster.name),
+            true => self.plan.route(&route.cluster.name),
             false => Some(&listener.route),
         };
         if let Some(newest) = newest.filter(|newest| !Arc::ptr_eq(newest, route)) {

@@ -1,7 +1,7 @@
 //! The plan of tests: a listener `in` for a cluster `c` with one node `n`, everything else as it comes.
 
 /// As the control plane would send it.
-pub(crate) fn plan(node: std::net::SocketAddr) -> String {
+pub(crate) fn plan(node: std::net::SocketAddr) -> serde_json::Value {
     serde_json::json!({
         "session_log": {"target": "off", "format": "text"},
         "listeners": [{
@@ -23,5 +23,4 @@ pub(crate) fn plan(node: std::net::SocketAddr) -> String {
             }],
         }],
     })
-    .to_string()
 }
