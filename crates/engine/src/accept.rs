@@ -89,7 +89,13 @@ impl Worker {
     fn give_up_room(&mut self, listener: &Listener, spare: Option<OwnedFd>) {
         self.shared.room.give_back();
         listener.counts.room.give_back();
+        self.keep_spare(spare);
+    }
+
+    /// For the next, for a while.
+    fn keep_spare(&mut self, spare: Option<OwnedFd>) {
         self.spares.put_back(spare);
+        self.round_soon();
     }
 
     /// Has a connection just accepted, for which there is room, wait for its session, unless its client may
@@ -155,7 +161,7 @@ impl Worker {
     pub(crate) fn open(&mut self, mut newcomer: Newcomer) -> (u32, u32) {
         let route = newcomer.route(&self.plan);
         let Newcomer { socket: client, spare, address, listener, pin, admitted, learned, tls, .. } = newcomer;
-        self.spares.put_back(spare);
+        self.keep_spare(spare);
         let mut trace = Trace::empty();
         let (at, from) = (self.draw(), canonical(address.ip()));
         let cluster = Arc::clone(&route.cluster);

@@ -111,11 +111,12 @@ pub(crate) fn survivor(reason: CloseReason) -> Option<Side> {
 }
 
 /// When a session with a broken side is given up for want of a reader.
-pub(crate) fn delivery_deadline(pair: &mut Pair) -> Moment {
-    match broken_behind_a_stall(pair) {
-        Some(_) => pair.session.active_at().after(LINGER_LIMIT),
-        None => Moment::NEVER,
+pub(crate) fn delivery_deadline(pair: &mut Pair, now: Moment) -> Moment {
+    let Some(side) = broken_behind_a_stall(pair) else { return Moment::NEVER };
+    if pair.undelivered == 0 {
+        look_at_delivery(pair, other(side), now);
     }
+    pair.session.active_at().after(LINGER_LIMIT)
 }
 
 /// The side that broke while the other would not take what it had said.

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use protobalance_core::session::{CloseReason, Phase};
 
 use crate::clock::unix_ms;
-use crate::counting::count;
 use crate::decisions::{matches_client, millis};
 use crate::pair::Pair;
 use crate::record::Record;
 use crate::report::SessionReport;
+use crate::rounds::count;
 use crate::worker::{SessionQuery, Worker};
 
 impl Worker {
@@ -20,7 +20,7 @@ impl Worker {
         let Some(mut pair) = self.table.remove(key) else { return };
         self.timer.disarm(key);
         if self.table.has_ebbed() {
-            self.count_soon();
+            self.round_soon();
         }
         if pair.held() > 0 {
             self.held -= pair.held();

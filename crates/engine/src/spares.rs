@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::fcntl_dupfd_cloexec;
 
-/// So many are kept for the next, so that they cost no calls.
+/// So many are kept for the next for a while, so that they cost no calls.
 const KEPT: usize = 16;
 
 /// A worker's.
@@ -39,7 +39,7 @@ impl Spares {
         self.0.pop().is_some()
     }
 
-    /// Lets all go: descriptors are short.
+    /// Lets all go.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

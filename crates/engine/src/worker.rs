@@ -136,7 +136,7 @@ pub(crate) struct Worker {
     pub(crate) postponed: Vec<PostponedAttempt>,
     /// Sessions with bytes not yet counted for their nodes.
     pub(crate) dirty: Vec<u32>,
-    pub(crate) count_at: Moment,
+    pub(crate) round_at: Moment,
     /// The time and the randomness of this batch of events.
     pub(crate) at: Circumstances,
     random: u64,
@@ -180,7 +180,7 @@ impl Worker {
             failed: Vec::new(),
             postponed: Vec::new(),
             dirty: Vec::new(),
-            count_at: Moment::NEVER,
+            round_at: Moment::NEVER,
             at: Circumstances { now, unix_now: unix_seconds(), random: seed },
             random: seed,
             shared,
@@ -230,7 +230,7 @@ impl Worker {
             self.expire_arrivals(&mut due);
             self.expire_data(&mut due);
             self.reopen_doors();
-            self.count_bytes();
+            self.end_round();
         }
     }
 
@@ -243,11 +243,11 @@ impl Worker {
     fn wait(&mut self, events: &mut Vec<epoll::Event>) {
         let now = self.at.now;
         let sleep = if self.unfinished.is_empty() && self.failed.is_empty() && self.newcomers.is_empty() {
-            let count = (self.count_at != Moment::NEVER).then(|| self.count_at.since(now));
+            let round = (self.round_at != Moment::NEVER).then(|| self.round_at.since(now));
             let arrivals = self.arrivals.sleep(now);
             // Nobody tells when another worker, or Python, closes some descriptors.
             let short = (!self.postponed.is_empty()).then_some(PAUSE);
-            [self.timer.sleep(now), self.data.sleep(now), arrivals, count, self.doors.sleep(now), short]
+            [self.timer.sleep(now), self.data.sleep(now), arrivals, round, self.doors.sleep(now), short]
                 .into_iter()
                 .flatten()
                 .min()

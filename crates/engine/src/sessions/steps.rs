@@ -82,9 +82,11 @@ impl Worker {
 
     /// Sets the session's timer to its next deadline.
     pub(crate) fn arm(&mut self, key: u32) {
+        let now = self.at.now;
         let Some(pair) = self.table.get_mut(key) else { return };
         if pair.closing.is_none() {
-            let deadline = pair.session.deadline(&pair.listener.time_limits).min(delivery_deadline(pair));
+            let deadline =
+                pair.session.deadline(&pair.listener.time_limits).min(delivery_deadline(pair, now));
             self.timer.arm(key, deadline);
         }
     }

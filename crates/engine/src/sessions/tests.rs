@@ -136,9 +136,9 @@ fn a_reset_does_not_wait_for_who_takes_nothing() {
         let mut stage = Stage::new();
         stall(&mut stage, from);
         broken(&mut stage, from);
-        stage.pass(Duration::from_secs(3));
+        stage.pass(Duration::from_secs(4));
         assert!(stage.pair().is_some(), "it is not late yet");
-        stage.pass(Duration::from_secs(8));
+        stage.pass(Duration::from_secs(2));
         assert!(stage.pair().is_none());
     }
 }

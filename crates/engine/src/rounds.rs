@@ -1,4 +1,5 @@
-//! Bytes that sessions move, counted for their nodes in rounds: not one by one, and not long after.
+//! What need not be done for each session is done in rounds, soon after: bytes are counted for their nodes, and
+//! what crowds needed is given back.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -9,12 +10,12 @@ use crate::pair::Pair;
 use crate::sys::give_back_free_memory;
 use crate::worker::Worker;
 
-/// Sessions report the bytes they moved to their nodes at least this often.
-const COUNT_ROUND: Duration = Duration::from_millis(100);
+/// How soon.
+const ROUND: Duration = Duration::from_millis(100);
 
 impl Worker {
-    pub(crate) fn count_bytes(&mut self) {
-        if self.at.now < self.count_at {
+    pub(crate) fn end_round(&mut self) {
+        if self.at.now < self.round_at {
             return;
         }
         for key in std::mem::take(&mut self.dirty) {
@@ -23,25 +24,26 @@ impl Worker {
                 count(pair, self.at.now);
             }
         }
-        self.count_at = Moment::NEVER;
+        self.round_at = Moment::NEVER;
         if self.table.has_ebbed() {
             self.table.forget_crowd();
             self.timer.shrink();
             give_back_free_memory();
         }
+        self.spares.clear();
         self.counts.buffered.store(self.held as u64, Relaxed);
     }
 
     /// Puts the session on the list of those whose bytes are to be counted.
     pub(crate) fn mark_dirty(&mut self, key: u32) {
         self.dirty.push(key);
-        self.count_soon();
+        self.round_soon();
     }
 
-    /// Has the sessions counted in a while.
-    pub(crate) fn count_soon(&mut self) {
-        if self.count_at == Moment::NEVER {
-            self.count_at = self.at.now.after(COUNT_ROUND);
+    /// Has what was left for it done in a while.
+    pub(crate) fn round_soon(&mut self) {
+        if self.round_at == Moment::NEVER {
+            self.round_at = self.at.now.after(ROUND);
         }
     }
 }
