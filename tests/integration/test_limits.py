@@ -92,6 +92,51 @@ def test_at_the_limit_no_listener_has_all_the_room() -> None:
         assert served == {"in", "also"}
 
 
+def test_at_the_limit_no_listener_has_more_turns_for_standing_behind_idle_ones() -> None:
+    """Law 9: turns are of those at which somebody waits."""
+    with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
+        config = wish(nodes) | {"engine": {"workers": 1, "max_sessions": 1}}
+        also = config["listeners"]["in"]
+        config["listeners"] |= {f"idle{number}": dict(also) for number in range(LIMIT)} | {"also": dict(also)}
+        balancer = stack.enter_context(Balancer(config))
+        names = ("in", "also")
+        waiting = {
+            stack.enter_context(socket.create_connection(balancer.address(name), PATIENCE)): name
+            for _ in range(LIMIT)
+            for name in names
+        }
+        wait_until(lambda: balancer.status().limits != [], "they wait")
+        served = []
+        for _ in range(LIMIT):
+            (client,) = select.select(list(waiting), [], [], PATIENCE)[0]
+            served.append(waiting.pop(client))
+            client.close()
+        assert min(map(served.count, names)) >= LIMIT // 3, served
+
+
+def test_limits_that_are_reached_together_are_told_of_once_each() -> None:
+    with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
+        config = limited("listener", nodes)
+        config["engine"]["workers"] = 1
+        config["listeners"]["paced"] = config["listeners"]["in"] | {"new_sessions_per_second": 1}
+        balancer = stack.enter_context(Balancer(config))
+        crowd = {
+            name: [
+                stack.enter_context(socket.create_connection(balancer.address(name), PATIENCE))
+                for _ in range(LIMIT + 1)
+            ]
+            for name in config["listeners"]
+        }
+        assert {client.recv(2) for client in crowd["paced"][:2]} == {b"n\n"}
+        told = [entry.subject for entry in balancer.history() if entry.kind == "limit-reached"]
+        assert sorted(told) == ["limit listener-rate", "limit listener-sessions"]
+        stack.pop_all().callback(balancer.stop)
+        for client in [client for clients in crowd.values() for client in clients]:
+            client.close()
+        wait_until(lambda: balancer.status().limits == [], "no limit is reached any more")
+        balancer.stop()
+
+
 @pytest.mark.parametrize("mode", ["greet", "echo"])
 def test_clients_that_left_while_they_waited_leave_nothing_behind(mode: str) -> None:
     """Law 9: the queue is worked off, whoever is gone by then, and the node may speak to them in vain."""

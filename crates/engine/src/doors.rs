@@ -56,12 +56,12 @@ pub(crate) const DATA_PORTS: Limit = Limit {
 pub(crate) struct Doors {
     /// By the place that their events name; a closed one leaves its place free.
     doors: Vec<Option<Door>>,
-    /// Which of them was tried first when paused ones were tried again.
+    /// Which of the paused ones was tried first when they were last tried again.
     first: usize,
     /// When closed-for-now doors are looked at again.
     look_again: Option<Moment>,
-    /// The limit that was told about and when it was last reached.
-    told: Option<(&'static str, Moment)>,
+    /// The limits that were told about and when each was last reached.
+    told: Vec<(&'static str, Moment)>,
 }
 
 /// One listening socket and whom it serves.
@@ -98,8 +98,8 @@ impl Doors {
     }
 
     pub(crate) fn sleep(&self, now: Moment) -> Option<Duration> {
-        let calm = self.told.map(|(_, reached)| reached.after(CALM));
-        self.look_again.into_iter().chain(calm).min().map(|moment| moment.since(now))
+        let calm = self.told.iter().map(|(_, reached)| reached.after(CALM));
+        calm.chain(self.look_again).min().map(|moment| moment.since(now))
     }
 
     /// Has the worker look again in a while.
@@ -203,32 +203,34 @@ impl Worker {
 
     /// Tells of a limit, once for as long as it is reached again and again.
     pub(crate) fn reached(&mut self, limit: &Limit) {
-        let told = self.doors.told.replace((limit.word, self.at.now));
-        if told.is_none_or(|(word, _)| word != limit.word) {
-            let event = Told::LimitReached { limit: limit.word.into(), message: limit.sentence.into() };
-            self.shared.events.tell(event);
+        let now = self.at.now;
+        match self.doors.told.iter_mut().find(|(word, _)| *word == limit.word) {
+            Some((_, reached)) => *reached = now,
+            None => {
+                self.doors.told.push((limit.word, now));
+                let event = Told::LimitReached { limit: limit.word.into(), message: limit.sentence.into() };
+                self.shared.events.tell(event);
+            }
         }
     }
 
     /// Tries paused doors again when it is time.
     pub(crate) fn reopen_doors(&mut self) {
-        if let Some((limit, reached)) = self.doors.told
-            && self.at.now >= reached.after(CALM)
-        {
-            self.doors.told = None;
+        let now = self.at.now;
+        for (limit, _) in self.doors.told.extract_if(.., |(_, reached)| now >= reached.after(CALM)) {
             self.shared.events.tell(Told::LimitCleared { limit: limit.into() });
         }
         if self.doors.look_again.is_none_or(|moment| self.at.now < moment) {
             return;
         }
         self.doors.look_again = None;
-        // Another one each time: whoever is first takes the room that there is.
-        let count = self.doors.doors.len();
-        self.doors.first = (self.doors.first + 1) % count.max(1);
-        for place in (self.doors.first..count).chain(0..self.doors.first) {
+        // Another of them each time: whoever is first takes the room that there is.
+        let (count, begin, mut first) = (self.doors.doors.len(), self.doors.first + 1, None);
+        for place in (begin..count).chain(0..begin.min(count)) {
             if let Some(door) = &mut self.doors.doors[place]
                 && std::mem::replace(&mut door.paused, false)
             {
+                self.doors.first = *first.get_or_insert(place);
                 self.watch_door(place);
                 self.accept(place);
             }
