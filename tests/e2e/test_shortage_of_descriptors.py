@@ -12,10 +12,10 @@ import pytest
 
 from peers import pbload
 from peers.command import Command, running
-from peers.joined import PATIENCE
-from peers.process import wait_until
+from peers.joined import PATIENCE, reset
+from peers.process import Address, wait_until
 from peers.shortage import descriptors_left, no_descriptors_left
-from peers.wish import wish
+from peers.wish import Config, wish
 
 CROWD = 200
 SERVED = 10
@@ -51,17 +51,42 @@ def test_a_crowd_does_not_take_the_descriptors_of_its_nodes(tmp_path: Path, work
                 client.close()
 
 
+HEADER = b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n"
+
+
+def headed(nodes: dict[str, Address]) -> Config:
+    """Each client is taken in, and has no node until its header is there."""
+    config = wish(nodes)
+    config["listeners"]["in"] |= {"proxy_protocol": "required", "proxy_protocol_from": ["127.0.0.1"]}
+    return config
+
+
 def test_who_was_taken_in_waits_where_there_is_none_for_its_node_after_all(tmp_path: Path) -> None:
     """Another thread may have been quicker, or, as here, what was kept aside is no longer allowed."""
     with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
-        config = wish(nodes)
-        config["listeners"]["in"] |= {"proxy_protocol": "required", "proxy_protocol_from": ["127.0.0.1"]}
-        command = stack.enter_context(running(config, tmp_path))
+        command = stack.enter_context(running(headed(nodes), tmp_path))
         client = stack.enter_context(socket.create_connection(command.address(), PATIENCE))
         wait_until(lambda: command.status().active == 1, "the client is taken in")
         with no_descriptors_left(command.balancer()):
-            client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+            client.sendall(HEADER)
             wait_until(lambda: command.said("no descriptors"), "the shortage is told")
         assert client.recv(2) == b"n\n"
+        (node,) = command.status().clusters[0].nodes
+        assert (node.health, node.failed) == ("up", 0)
+
+
+def test_who_leaves_while_it_waits_is_let_go_and_no_node_blamed(tmp_path: Path) -> None:
+    """Its own descriptor may be what the others wait for."""
+    with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
+        config = headed(nodes) | {"log": {"sessions": "stderr"}}
+        command = stack.enter_context(running(config, tmp_path))
+        client = socket.create_connection(command.address(), PATIENCE)
+        wait_until(lambda: command.status().active == 1, "the client is taken in")
+        with no_descriptors_left(command.balancer()):
+            client.sendall(HEADER)
+            wait_until(lambda: command.said("no descriptors"), "the shortage is told")
+            reset(client)
+            wait_until(lambda: command.said("192.0.2.1:1 -> "), "its session is over")
+        assert command.said(" client-reset ")
         (node,) = command.status().clusters[0].nodes
         assert (node.health, node.failed) == ("up", 0)

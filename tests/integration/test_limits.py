@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import select
 import socket
@@ -12,6 +13,7 @@ import pytest
 from peers import pbload
 from peers.joined import PATIENCE
 from peers.process import Address, text_of, wait_until
+from peers.shortage import no_descriptors_left
 from peers.wish import Config, wish
 from protobalance import Balancer
 
@@ -135,6 +137,28 @@ def test_limits_that_are_reached_together_are_told_of_once_each() -> None:
             client.close()
         wait_until(lambda: balancer.status().limits == [], "no limit is reached any more")
         balancer.stop()
+
+
+@pytest.mark.parametrize("chosen", ["gone", "kept"])
+def test_who_waits_for_a_descriptor_goes_by_the_plan_that_has_come(chosen: str) -> None:
+    """Its node may stand elsewhere in it, or nowhere."""
+    with pbload.nodes("greet", name="n") as nodes, ExitStack() as stack:
+        ((_, address),) = nodes.items()
+        config = wish({"gone": ("127.0.0.1", 9), "kept": address})
+        for name, node in config["clusters"]["c"]["nodes"].items():
+            node["weight"] = int(name == chosen)
+        config["listeners"]["in"] |= {"proxy_protocol": "required", "proxy_protocol_from": ["127.0.0.1"]}
+        balancer = stack.enter_context(Balancer(config))
+        client = stack.enter_context(socket.create_connection(balancer.address("in"), PATIENCE))
+        wait_until(lambda: balancer.status().active == 1, "the client is taken in")
+        with no_descriptors_left(os.getpid()):
+            client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+            wait_until(lambda: balancer.status().limits != [], "its attempt is put off")
+            config["clusters"]["c"]["nodes"] = {"kept": {"address": text_of(address)}}
+            balancer.apply(config)
+        assert client.recv(2) == b"n\n"
+        (node,) = balancer.status().clusters[0].nodes
+        assert (node.name, node.active, node.failed) == ("kept", 1, 0)
 
 
 @pytest.mark.parametrize("mode", ["greet", "echo"])

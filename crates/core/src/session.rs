@@ -48,12 +48,16 @@ pub struct Session {
     /// Whether the node has spoken.
     answered: bool,
     pinned: bool,
+    /// Whether the attempt under way waits for what it needs of the balancer's own.
+    put_off: bool,
     first_closed: Option<Side>,
     /// The attempt under way or standing. Apart from the failed ones, so that a session whose first
     /// attempt stands allocates nothing.
     attempt: Option<Attempt>,
     past: Past,
     opened_at: Moment,
+    /// What limits all attempts together counts from here: what the balancer had them wait is not theirs.
+    tried_from: Moment,
     attempt_at: Moment,
     active_at: Moment,
 }
@@ -81,10 +85,12 @@ impl Session {
             careful: false,
             answered: false,
             pinned: false,
+            put_off: false,
             first_closed: None,
             attempt: None,
             past: Past::default(),
             opened_at: now,
+            tried_from: now,
             attempt_at: now,
             active_at: now,
         }
@@ -129,9 +135,17 @@ impl Session {
         }
     }
 
-    /// The attempt under way begins only now: the balancer had not what it needs of its own.
+    /// The attempt under way waits: the balancer has not what it needs of its own. Until it begins again, its
+    /// time stands still.
+    pub fn put_off(&mut self) {
+        self.put_off = true;
+    }
+
+    /// The attempt that was put off begins now.
     pub fn begin_again(&mut self, now: Moment) {
+        self.tried_from = self.tried_from.after(now.since(self.attempt_at));
         self.attempt_at = now;
+        self.put_off = false;
     }
 
     /// Notes that bytes moved.
@@ -298,6 +312,9 @@ impl Session {
     }
 
     fn move_on(&mut self, failure: Failure, at: Circumstances) -> Action {
+        if self.put_off {
+            self.begin_again(at.now);
+        }
         if let Some(attempt) = self.attempt.take() {
             attempt.node.session_closed();
             let place = self.cluster.as_ref().and_then(|known| known.index_of_state(&attempt.node));
@@ -312,7 +329,7 @@ impl Session {
             return self.end(CloseReason::NoNode, true);
         };
         let timeout = cluster.limits.failover_timeout;
-        if !timeout.is_zero() && at.now.since(self.opened_at) >= timeout {
+        if !timeout.is_zero() && at.now.since(self.tried_from) >= timeout {
             return self.end(CloseReason::FailoverTimeout, true);
         }
         let Some((index, why)) = self.choose(&cluster, at, trace) else {

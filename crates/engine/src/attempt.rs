@@ -16,7 +16,7 @@ use crate::worker::Worker;
 
 /// An attempt whose session may have gone on since.
 #[derive(Clone, Copy, Debug)]
-struct Tried {
+pub(crate) struct Tried {
     key: u32,
     epoch: u32,
     attempt: u8,
@@ -27,13 +27,6 @@ struct Tried {
 pub(crate) struct FailedAttempt {
     tried: Tried,
     failure: Failure,
-}
-
-/// An attempt for which there was no descriptor.
-#[derive(Debug)]
-pub(crate) struct PostponedAttempt {
-    tried: Tried,
-    index: usize,
 }
 
 impl Worker {
@@ -63,7 +56,7 @@ impl Worker {
         let number = pair.attempt;
         match started {
             Ok(()) => {}
-            Err(NotBegun::NoDescriptor) => return self.postpone(key, index),
+            Err(NotBegun::NoDescriptor) => return self.postpone(key),
             Err(NotBegun::Failed(failure)) => return self.fail_later(key, failure),
         }
         self.arm(key);
@@ -93,26 +86,41 @@ impl Worker {
 
     /// What was let go for this attempt, another thread was quicker to take. The session waits until there is
     /// a descriptor, as do those who have yet to be taken in (law 9).
-    fn postpone(&mut self, key: u32, index: usize) {
-        if let Some(tried) = self.tried(key) {
-            self.postponed.push(PostponedAttempt { tried, index });
+    fn postpone(&mut self, key: u32) {
+        if let Some(tried) = self.tried(key)
+            && let Some(pair) = self.table.get_mut(key)
+        {
+            pair.session.put_off();
+            self.postponed.push(tried);
             self.reached(&DESCRIPTORS);
         }
     }
 
-    /// Makes the attempts that were postponed, if there are descriptors now.
+    /// Makes the attempts that were postponed, as many as there are descriptors for now.
     pub(crate) fn make_postponed(&mut self) {
         if self.postponed.is_empty() || !self.spares.have_one(&self.epoll) {
             return;
         }
-        for PostponedAttempt { tried, index } in std::mem::take(&mut self.postponed) {
+        let mut waiting = std::mem::take(&mut self.postponed).into_iter();
+        while self.postponed.is_empty()
+            && let Some(tried) = waiting.next()
+        {
             if self.still_tries(tried) {
-                let now = self.at.now;
-                if let Some(pair) = self.table.get_mut(tried.key) {
-                    pair.session.begin_again(now);
-                }
-                self.attempt(tried.key, index);
+                self.make(tried.key);
             }
+        }
+        self.postponed.extend(waiting);
+    }
+
+    /// Makes an attempt that was postponed. A plan may have come since: the node may stand elsewhere in it, or
+    /// nowhere.
+    fn make(&mut self, key: u32) {
+        let Some(pair) = self.table.get_mut(key) else { return };
+        pair.session.begin_again(self.at.now);
+        let (node, route) = (pair.session.node(), pair.route.as_ref());
+        match node.zip(route).and_then(|(node, route)| route.cluster.index_of_state(node)) {
+            Some(index) => self.attempt(key, usize::from(index)),
+            None => self.step(key, Event::Failed(Failure::Withdrawn)),
         }
     }
 
@@ -122,7 +130,8 @@ impl Worker {
     }
 
     fn still_tries(&mut self, Tried { key, epoch, attempt }: Tried) -> bool {
-        self.table.epoch(key) == epoch && self.table.get_mut(key).is_some_and(|pair| pair.attempt == attempt)
+        self.table.epoch(key) == epoch
+            && self.table.get_mut(key).is_some_and(|pair| pair.attempt == attempt && pair.closing.is_none())
     }
 }
 

@@ -140,9 +140,9 @@ fn look_at_delivery(pair: &mut Pair, side: Side, now: Moment) -> u32 {
 }
 
 /// Bytes for the side that are still on their way: held by us, or not acknowledged by its kernel. None are
-/// to a side that is gone itself.
+/// to a side that is gone itself, or was never there.
 fn undelivered(pair: &mut Pair, side: Side) -> u32 {
-    if pair.has_failed(side) {
+    if pair.has_failed(side) || pair.socket(side).is_none() {
         return 0;
     }
     // What else waits, of TLS or an introduction, is not counted but waited for.

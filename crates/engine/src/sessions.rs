@@ -130,6 +130,11 @@ impl Worker {
             }
             return;
         }
+        if pair.node.is_none() && pair.has_failed(side) {
+            // An attempt waits for a descriptor; this client waits no more, and epoll tells it once.
+            let error = pair.take_error(side);
+            return self.side_broke(key, side, error);
+        }
         let (held, moved) = (pair.held(), pair.moved());
         let mut turn = Turn { buffer: &mut self.buffer, pipes: &mut self.pipes, frugal };
         let pumped = pair.pump_from(side, ahead, &mut turn);

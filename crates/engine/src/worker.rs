@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use crate::admission::Admission;
 use crate::alarm::Alarm;
 use crate::arrivals::Arrivals;
-use crate::attempt::{FailedAttempt, PostponedAttempt};
+use crate::attempt::{FailedAttempt, Tried};
 use crate::clock::{Clock, unix_seconds};
 use crate::decisions::Decisions;
 use crate::doors::{Doors, PAUSE};
@@ -133,7 +133,7 @@ pub(crate) struct Worker {
     /// Attempts that failed as soon as they were made.
     pub(crate) failed: Vec<FailedAttempt>,
     /// Attempts that wait for descriptors.
-    pub(crate) postponed: Vec<PostponedAttempt>,
+    pub(crate) postponed: Vec<Tried>,
     /// Sessions with bytes not yet counted for their nodes.
     pub(crate) dirty: Vec<u32>,
     pub(crate) round_at: Moment,

@@ -14,12 +14,13 @@ impl Session {
             |from: Moment, span: Duration| if span.is_zero() { Moment::NEVER } else { from.after(span) };
         let (cluster, idle) = (self.cluster.as_ref(), after(self.active_at, limits.idle));
         match (self.phase, cluster) {
+            (Phase::Connecting, _) if self.put_off => Moment::NEVER,
             (Phase::Connecting, Some(cluster)) => after(self.attempt_at, cluster.limits.connect_timeout)
-                .min(after(self.opened_at, cluster.limits.failover_timeout)),
+                .min(after(self.tried_from, cluster.limits.failover_timeout)),
             (Phase::Ended, _) => Moment::NEVER,
             (phase, _) => {
                 let quiet = phase == Phase::Quiet;
-                let first_byte = quiet.then(|| after(self.opened_at, limits.first_byte));
+                let first_byte = quiet.then(|| after(self.tried_from, limits.first_byte));
                 let half_close = self.first_closed.map(|_| after(self.active_at, limits.half_close));
                 let pause = quiet.then(|| self.pause_ends()).flatten();
                 let trial = quiet.then(|| self.trial_ends()).flatten();
@@ -37,7 +38,7 @@ impl Session {
             Phase::Connecting if self.had_its_time(at.now) => self.failed(Failure::TimedOut, at),
             // The session's time is up, not the node's, which may have been tried for a moment only.
             Phase::Connecting => self.move_on(Failure::TimedOut, at),
-            Phase::Quiet if over(self.opened_at, limits.first_byte) => {
+            Phase::Quiet if over(self.tried_from, limits.first_byte) => {
                 self.end(CloseReason::FirstByteTimeout, false)
             }
             _ if over(self.active_at, limits.idle) => self.end(CloseReason::IdleTimeout, false),

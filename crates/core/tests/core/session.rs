@@ -304,11 +304,21 @@ fn shortages_of_ours_are_not_held_against_the_node() {
 }
 
 #[test]
-fn a_node_has_its_time_from_when_we_could_connect() {
-    let mut stage = Stage::new(1);
+fn no_time_passes_for_an_attempt_that_waits_for_us() {
+    let mut stage = Stage::new(2);
     let mut played = stage.open();
-    stage.later(5000);
+    played.session.put_off();
+    stage.later(60_000);
+    assert_eq!(played.session.deadline(&LIMITS), Moment::NEVER);
+    assert_eq!(played.on(&stage, Event::Deadline), Action::Continue);
     played.session.begin_again(stage.now);
+    assert_eq!(played.session.deadline(&LIMITS), stage.now.after(Duration::from_secs(2)));
+    assert_eq!(played.on(&stage, Event::Deadline), Action::Continue);
+    assert_eq!(stage.node("a").health(stage.now), Health::Up);
+    played.session.put_off();
+    stage.later(60_000);
+    stage.node("a").set_admin_state(AdminState::Offline);
+    assert_eq!(played.on(&stage, Event::AdminStateChanged), Action::Attempt(1), "nor for the next one");
     assert_eq!(played.session.deadline(&LIMITS), stage.now.after(Duration::from_secs(2)));
 }
 
