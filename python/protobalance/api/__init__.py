@@ -7,8 +7,9 @@
 * A *mutating* operation carries a *transaction* id. The same id again gets the first answer and
   changes nothing, so a client may repeat itself when an answer was lost.
 * A refusal (`errors.py`) is one JSON shape, whoever refused.
-* The admin socket (`admin_socket.py`) belongs to one balancer and one user; `server.py` answers on it, and
-  each client is a *connection* (`connection.py`) with *exchanges* (`exchange.py`), one after another.
+* The admin socket (`admin_socket.py`) belongs to one balancer and one user; `server.py` answers on it. Who
+  comes in at its *door* (`door.py`) is a *connection* (`connection.py`) with *exchanges* (`exchange.py`), one
+  after another.
 
 The main path: `server.serve` -> `Connection.serve` -> `rest.application` -> an operation's handler -> the
 supervisor.

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protobalance.api import rest
-from protobalance.api.admin_socket import BACKLOG, claimed
+from protobalance.api.admin_socket import claimed
 from protobalance.api.connection import Connection
+from protobalance.api.door import Door
 from protobalance.api.exchange import Application
 from protobalance.keeper import ALONE, Backing
 
@@ -31,16 +32,11 @@ async def serve(supervisor: Supervisor, socket_path: Path, backing: Backing = AL
     with claimed(socket_path, backing) as listening:
         threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="admin")
         clients = _Clients(rest.application(supervisor, threads))
-        # Not `start_unix_server`, which from Python 3.13 on removes the path at its end: it may be a
-        # successor's by then.
-        server = await asyncio.start_server(clients.serve, sock=listening, backlog=BACKLOG)
+        door = Door(listening, clients.serve)
         try:
             yield
         finally:
-            # asyncio forgets whom it has accepted in this turn of its loop, unless the next one comes first.
-            asyncio.get_running_loop().remove_reader(listening)
-            await asyncio.sleep(0)
-            server.close()
+            await door.close()
             await clients.end()
             threads.shutdown(wait=False, cancel_futures=True)
 
