@@ -36,7 +36,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends what stands
     tables = [Table.of(workload, options) for workload in workloads(options.only, quick=options.quick)]
     try:
-        measured(tables, options.rounds, lambda line: print(line, flush=True), options.standing.end_unusual)
+        measured(tables, lambda line: print(line, flush=True), options.standing.end_unusual)
     except KeyboardInterrupt:
         print("interrupted: everything is ended, nothing is written", file=sys.stderr)
         return 128 + signal.SIGINT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import quantiles
 
 from bench.rounds import Row
 
@@ -13,10 +13,12 @@ class Number:
     """One cell."""
 
     median: float
-    spread: float
-    """Half of what the middle half of the rounds spans, as a part of the median."""
+    spread: float | None
+    """Half of what the middle half of the rounds spans, as a part of the median. None of a single round."""
     ratio: float | None
     """Median of the ratios to the baseline, round by round. None without a baseline."""
+    ratio_spread: float | None
+    """Of these ratios."""
 
 
 def values(row: Row, metric: str) -> dict[int, float]:
@@ -31,17 +33,22 @@ def number(row: Row, metric: str, baseline: Row | None) -> Number | None:
     own = values(row, metric)
     if not own:
         return None
-    middle = median(own.values())
     base = values(baseline, metric) if baseline else {}
     ratios = [own[each] / base[each] for each in own if base.get(each)]
-    return Number(middle, _spread(list(own.values()), middle), median(ratios) if ratios else None)
+    return Number(*_middle(list(own.values())), *(_middle(ratios) if ratios else (None, None)))
 
 
-def _spread(samples: list[float], middle: float) -> float:
-    if len(samples) < 2 or not middle:
-        return 0.0
-    low, _, high = quantiles(samples, method="inclusive")
-    return (high - low) / 2 / middle
+def _middle(samples: list[float]) -> tuple[float, float | None]:
+    """The median and its spread."""
+    if len(samples) < 2:
+        return samples[0], None
+    low, middle, high = quantiles(samples, method="inclusive")
+    return middle, (high - low) / 2 / abs(middle) if middle else 0.0
+
+
+def spread(part: float | None) -> str:
+    """` ±2%`, as it follows a number; nothing where a single round has none."""
+    return "" if part is None else f" ±{part:.0%}"
 
 
 def failures(row: Row) -> str:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from itertools import groupby
 
 from bench.aims import summary
-from bench.case import Metric
+from bench.case import Metric, Workload
 from bench.drawn import plots
-from bench.medians import Number, failures, number
+from bench.medians import Number, failures, number, spread
 from bench.options import Options
 from bench.rounds import Row, Table
 from bench.stage import setting_for_show
@@ -23,9 +23,9 @@ HEAD = """\
 By `{command}` on {date}, on {machine}.
 
 Medians of {rounds} rounds (fewer where a workload takes long); every case was measured once in each, in an
-order that rotates. Each system has a network of its own. In brackets: the ratio to the case called
-`{baseline}`, the median of the rounds' own ratios. ±: half of what the middle half of the rounds spans, as a
-part of the median. What failed in any round shows why, and has no numbers.
+order that rotates. Each system has a network of its own. In brackets: the ratio to `{baseline}`, or to the
+case that a workload names, the median of the rounds' own ratios. ±: half of what the middle half of the
+rounds spans, as a part of the median. What failed in any round shows why, and has no numbers.
 """
 
 
@@ -37,15 +37,25 @@ def report(tables: Sequence[Table], options: Options, command: str) -> str:
         date=datetime.now(UTC).date(),
         machine=machine,
         rounds=options.rounds,
-        baseline=tables[0].workload.baseline,
+        baseline=Workload.baseline,
     )
     parts = [head, summary(tables), _versions(options)]
     for table in tables:
-        parts.append(f"## {table.workload.name}\n\n{table.workload.about}\n")
+        parts.append(f"## {table.workload.name}\n\n{table.workload.about}{_differs(table, options)}\n")
         for group, rows in groupby(table.rows, key=lambda row: row.case.group):
             parts.append(_grid(table, group, list(rows)))
         parts += [f"![{plot.title}]({file})\n" for file, plot in plots(table).items()]
     return "\n".join([*parts, _configurations(options)])
+
+
+def _differs(table: Table, options: Options) -> str:
+    """What the head says otherwise."""
+    workload = table.workload
+    baseline = (
+        f" In brackets: the ratio to `{workload.baseline}`." if workload.baseline != Workload.baseline else ""
+    )
+    fewer = f" Rounds: {table.rounds}." if table.rounds < options.rounds else ""
+    return baseline + fewer
 
 
 def _versions(options: Options) -> str:
@@ -76,7 +86,7 @@ def cell(metric: Metric, row: Row, baseline: Row | None) -> str:
     if found is None:
         return "-"
     ratio = f" ({found.ratio:.2f})" if metric.compared and found.ratio is not None else ""
-    return f"{found.median:,.{metric.digits}f}{ratio} ±{found.spread:.0%}"
+    return f"{found.median:,.{metric.digits}f}{ratio}{spread(found.spread)}"
 
 
 def _configurations(options: Options) -> str:

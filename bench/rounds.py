@@ -42,11 +42,13 @@ class Table:
 
     workload: Workload
     rows: list[Row]
+    rounds: int
 
     @classmethod
     def of(cls, workload: Workload, options: Options) -> Table:
         """All its cases, nothing measured yet."""
-        return cls(workload, list(map(Row, workload.cases(options))))
+        rows = list(map(Row, workload.cases(options)))
+        return cls(workload, rows, min(options.rounds, workload.rounds))
 
 
 def rotated(items: Sequence[Each], by: int) -> list[Each]:
@@ -55,12 +57,10 @@ def rotated(items: Sequence[Each], by: int) -> list[Each]:
     return [*items[start:], *items[:start]]
 
 
-def measured(
-    tables: Sequence[Table], rounds: int, say: Callable[[str], None], after_each: Callable[[], None]
-) -> None:
+def measured(tables: Sequence[Table], say: Callable[[str], None], after_each: Callable[[], None]) -> None:
     """Fills the tables, one after the other."""
     for table in tables:
-        for number in range(min(rounds, table.workload.rounds)):
+        for number in range(table.rounds):
             for row in rotated(table.rows, number):
                 if row.has_failed():
                     continue

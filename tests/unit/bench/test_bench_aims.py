@@ -20,7 +20,7 @@ def table_of(ours: float, theirs: float, failure: str = "") -> Table:
         Row(Case(name, dict, "pinned"), [Outcome(0, {"per_second": value}, failure)])
         for name, value in (("protobalance", ours), ("haproxy", theirs))
     ]
-    return Table(workload, rows)
+    return Table(workload, rows, rounds=1)
 
 
 def said(aim: Aim, *tables: Table) -> list[str]:
@@ -46,6 +46,15 @@ def test_what_failed_is_said_and_what_was_not_measured_left_out() -> None:
     assert summary([]) == ""
     assert said(AIM, table_of(1, 1, "3x reset")) == ["failed", "**no** |"]
     assert "new connections, 100" in summary([table_of(1, 1)])
+
+
+def test_a_ratio_shows_how_much_it_differed_from_round_to_round() -> None:
+    table = table_of(10, 10)
+    for number, (ours, theirs) in enumerate([(80, 100), (12, 10)], start=1):
+        for row, value in zip(table.rows, (ours, theirs), strict=True):
+            row.outcomes.append(Outcome(number, {"per_second": value}))
+    # Ratios of 0.8, 1 and 1.2, however far the machine's own speeds lie apart.
+    assert said(AIM, table) == ["1.00 ±10%", "**no** |"]
 
 
 def test_every_aim_is_of_something_that_is_measured() -> None:

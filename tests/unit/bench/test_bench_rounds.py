@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -39,8 +40,8 @@ class Scripted(Workload):
 
 
 def table_of(values: dict[str, list[float | Exception]], rounds: int) -> Table:
-    table = Table.of(Scripted(values), parse([]))
-    measured([table], rounds, lambda _: None, lambda: None)
+    table = Table.of(Scripted(values), parse(["--rounds", str(rounds)]))
+    measured([table], lambda _: None, lambda: None)
     return table
 
 
@@ -72,6 +73,19 @@ def test_a_case_that_failed_once_shows_why_and_has_no_number() -> None:
     page = report([table], parse(["--rounds", "2"]), "bench/run.py")
     assert "| b | **failed**: 3x reset |" in page
     assert "| a | 1.0 (1.00) ±0% |" in page
+
+
+def test_each_table_says_what_its_ratios_are_to_and_how_often_it_was_measured() -> None:
+    options = parse(["--rounds", "2"])
+    (workload,) = workloads(["connections-100"])
+    usual = Table.of(workload, options)
+    other = Table.of(Scripted({"a": [4.0], "b": [1.0]}), replace(options, rounds=1))
+    measured([other], lambda _: None, lambda: None)
+    page = report([other, usual], options, "bench/run.py")
+    assert "ratio to `haproxy`, or" in page
+    assert "Nothing. In brackets: the ratio to `a`. Rounds: 1.\n" in page
+    assert f"{usual.workload.about}\n" in page
+    assert "| b | 1.0 (0.25) |" in page  # a single round cannot spread
 
 
 def test_what_has_failed_is_not_measured_again() -> None:
