@@ -173,8 +173,9 @@ class Kept(Backing):
                 self.keeper_pid = 0
                 return None
             order, beside = heard
-            if isinstance(order, Superseded) and beside:
-                self.successors_names = names_of(beside[0])
+            if isinstance(order, Superseded):
+                # Where no descriptor was free for the names, it may have all that we left.
+                self.successors_names = names_of(beside[0]) if beside else self.held
             close_all(beside)
             orders.append(order)
 

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 
+from peers.shortage import no_descriptors_left
 from protobalance.keeper.kept import Kept, Occasion
 from protobalance.keeper.messages import (
     Answer,
@@ -61,5 +62,19 @@ def test_a_successor_of_many_names_is_heard_of() -> None:
     backing = kept(requests, orders)
     assert backing.take_orders() == [Superseded(None)]
     assert backing.successors_names == many
+    for end in (asked, requests, ours, orders):
+        end.close()
+
+
+def test_a_successor_of_names_that_no_descriptor_was_free_for_may_have_all() -> None:
+    """Or the path of an admin socket that is its own now would be removed."""
+    (asked, requests), (ours, orders) = pair(), pair()
+    names = in_memory(MANY[:1])
+    assert Channel[Order](ours, Order).say(Superseded(None), [names])
+    backing = kept(requests, orders)
+    with no_descriptors_left(os.getpid()):
+        assert backing.take_orders() == [Superseded(None)]
+    assert backing.successors_names == frozenset(MANY)
+    os.close(names)
     for end in (asked, requests, ours, orders):
         end.close()
