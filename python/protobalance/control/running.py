@@ -143,15 +143,23 @@ class Running:
             if after.material is not before.material:
                 self.own_problems.note("certificates", None, "", self.surroundings.clock())
             self.chronicle.generation = generation
-            self._bequest.leave(after, self.engine.listening_sockets())
+            warnings = self._leave(after)
         names.forget(except_for=hosts)
         self._name_problems.keep(hosts)
         self.tell_of_names()
         self.rating_problems.keep(_rated_by(after.config))
         if after.overrides == before.overrides:
-            return []
+            return warnings
         trouble = self._overrides_file.save(after.overrides)
-        return [trouble] if trouble else []
+        return [*warnings, trouble] if trouble else warnings
+
+    def _leave(self, after: InForce) -> list[str]:
+        """To the balancer after this one. The change is in force by now, so what fails here is no refusal."""
+        try:
+            self._bequest.leave(after, self.engine.listening_sockets())
+        except OSError as error:
+            return [f"in force, but a restart would undo it until the next change: {error.strerror}"]
+        return []
 
     def not_renewed(self, error: Exception) -> None:
         """What the files of certificates hold now cannot serve: said now, and by `status` until it can."""

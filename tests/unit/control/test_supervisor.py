@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from protobalance.config import ConfigError
+from protobalance.control.bequest import Bequest
 from protobalance.control.node_setting import NodeSetting
 from protobalance.control.refusal import Refused
 from protobalance.control.report import (
@@ -61,6 +64,21 @@ def test_a_bad_file_changes_nothing_and_is_told(world: World) -> None:
     assert len(world.engine.plans) == 1
     assert supervisor.history(1)[0].kind == "apply-failed"
     assert any(level == "error" and "weight" in line for level, line in world.lines)
+
+
+def test_a_change_that_the_next_balancer_cannot_be_told_of_is_made_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    supervisor = world.supervisor()
+    monkeypatch.setattr(Bequest, "leave", full)
+    change = supervisor.set_node("web", "b", NodeSetting("draining"))
+    assert change.changed
+    assert "Too many open files" in change.warnings[0]
+    assert world.engine.node("web/b")["admin_state"] == "draining"
+    assert supervisor.history(1)[0].kind == "node"
 
 
 def test_a_plan_that_the_engine_refuses_is_not_in_force(world: World) -> None:
