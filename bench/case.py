@@ -42,9 +42,14 @@ class Case:
     group: str = ""
     """Each group has a table of its own, mostly one for each placement."""
     series: str = ""
-    """The line of a plot that it is a point of."""
+    """The line of a plot that it is a point of, where that is not its group."""
     x: float | None = None
     """Where on that line."""
+
+    @property
+    def line(self) -> str:
+        """In the plot's legend."""
+        return self.series or self.group
 
 
 class Workload(ABC):

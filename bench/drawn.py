@@ -15,8 +15,7 @@ def plots(table: Table) -> dict[str, Plot]:
         lines: dict[str, list[tuple[float, float]]] = {}
         for row in table.rows:
             if row.case.x is not None and (point := number(row, metric.name, None)):
-                name = " ".join(filter(None, (row.case.series, row.case.group)))
-                lines.setdefault(name, []).append((row.case.x, point.median))
+                lines.setdefault(row.case.line, []).append((row.case.x, point.median))
         if lines:
             title = f"{workload.name}: {metric.title}"
             found[f"{workload.name}-{metric.name}.svg"] = Plot(title, workload.x_title, metric.title, lines)

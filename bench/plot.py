@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, HEIGHT = 720, 420
-LEFT, RIGHT, TOP, BOTTOM = 80, 170, 40, 60
+WIDTH, HEIGHT = 760, 420
+LEFT, RIGHT, TOP, BOTTOM = 80, 210, 40, 60
+SIZE = 12
+"""Of letters."""
+LEGEND = RIGHT - 32
+"""For names."""
 COLOURS = ("#0b6e4f", "#c1440e", "#2f5d9b", "#8e44ad", "#b8860b", "#4d4d4d", "#d6336c", "#1098ad", "#74b816")
 
 Point = tuple[float, float]
@@ -65,9 +69,10 @@ def svg(plot: Plot) -> str:
     if not lines:
         return _document([_text(WIDTH / 2, HEIGHT / 2, f"{plot.title}: nothing was measured", "middle")])
     points = [point for line in lines.values() for point in line]
-    across = Axis.over([x for x, _ in points], LEFT, WIDTH - RIGHT)
+    places = sorted({x for x, _ in points})
+    across = Axis.over(places, LEFT, WIDTH - RIGHT)
     up = Axis.over([y for _, y in points], HEIGHT - BOTTOM, TOP)
-    parts = [_text(LEFT, TOP - 16, plot.title, "start", bold=True), *_frame(plot, across, up)]
+    parts = [_text(LEFT, TOP - 16, plot.title, "start", bold=True), *_frame(plot, across, places, up)]
     for number, (name, line) in enumerate(lines.items()):
         parts += _line(number, name, [(across.at(x), up.at(y)) for x, y in line])
     return _document(parts)
@@ -76,11 +81,11 @@ def svg(plot: Plot) -> str:
 def _document(parts: Sequence[str]) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
     ground = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'
-    return "\n".join([f'{head}font-size="12">', ground, *parts, "</svg>", ""])
+    return "\n".join([f'{head}font-size="{SIZE}">', ground, *parts, "</svg>", ""])
 
 
-def _frame(plot: Plot, across: Axis, up: Axis) -> Iterator[str]:
-    for value in across.ticks():
+def _frame(plot: Plot, across: Axis, places: Sequence[float], up: Axis) -> Iterator[str]:
+    for value in places:  # there are few, and what was measured there is to be read off
         yield _rule(across.at(value), TOP, across.at(value), HEIGHT - BOTTOM)
         yield _text(across.at(value), HEIGHT - BOTTOM + 16, short(value), "middle")
     for value in up.ticks():
@@ -104,7 +109,7 @@ def _line(number: int, name: str, pixels: Sequence[Point]) -> Iterator[str]:
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>'
     top = TOP + 18 * number
     yield f'<rect x="{WIDTH - RIGHT + 14}" y="{top}" width="12" height="4" fill="{colour}"/>'
-    yield _text(WIDTH - RIGHT + 32, top + 6, name, "start")
+    yield _text(WIDTH - LEGEND, top + 6, name, "start")
 
 
 def _text(x: float, y: float, text: str, anchor: str, *, bold: bool = False) -> str:

@@ -82,7 +82,7 @@ class Changes(Workload):
         for placement in options.placements:
             for nodes in (3, 3000) if options.quick else (3, 30, 300, 3000):
                 measure = partial(self.measure, nodes, placement, options.seconds)
-                yield Case(f"{nodes:,} nodes", measure, placement.name, placement.name, nodes)
+                yield Case(f"{nodes:,} nodes", measure, placement.name, x=nodes)
 
     def measure(self, nodes: int, placement: Placement, seconds: float) -> Sample:
         """Once."""

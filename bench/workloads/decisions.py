@@ -42,7 +42,7 @@ class Decisions(Workload):
         for policy in POLICIES:
             for nodes in (3, 300) if options.quick else NODES:
                 measure = partial(self.measure, options, policy, nodes)
-                yield Case(f"{nodes:,} nodes", measure, policy, policy, nodes)
+                yield Case(f"{nodes:,} nodes", measure, policy, x=nodes)
 
     def measure(self, options: Options, policy: str, nodes: int) -> Sample:
         """Once."""
