@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 import bench.workloads
+from bench.names import unknown
 from bench.options import Options
 from bench.placement import Placement
 from bench.sample import Sample
@@ -85,8 +86,7 @@ def workloads(only: Sequence[str] = (), *, quick: bool = False) -> list[Workload
         return [one for one in found if one.quick or not quick]
     for pattern in only:
         if not any(_fits(one, pattern) for one in found):
-            names = ", ".join(one.name for one in found)
-            raise SystemExit(f"no workload is called {pattern}; there are: {names}")
+            raise SystemExit(f"bench/run.py: {unknown('workload', pattern, [one.name for one in found])}")
     return [one for one in found if any(_fits(one, pattern) for pattern in only)]
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from bench.names import unknown
 from bench.placement import Placement, placements
 from bench.standing import Standing
-from bench.systems import DEFAULT, NOT_QUICK, named
+from bench.systems import COMPARED, NOT_QUICK, by_name
 from bench.systems.system import System
+
+Each = TypeVar("Each")
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,9 +50,7 @@ def parse(words: list[str] | None = None) -> Options:
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="WORKLOAD", help="names, beginnings or patterns"
     )
-    parser.add_argument(
-        "--systems", default="", metavar="NAME,NAME", help=f"of {', '.join(DEFAULT)}; and others"
-    )
+    parser.add_argument("--systems", default="", metavar="NAME,NAME", help=f"of {', '.join(by_name())}")
     parser.add_argument("--placements", default="", metavar="NAME,NAME", help="pinned, all-cores")
     parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each case (15; quick: 7)")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of a rate's measurement (0.2)")
@@ -58,22 +61,29 @@ def parse(words: list[str] | None = None) -> Options:
     given = parser.parse_args(words)
     if (given.rounds is not None and given.rounds < 1) or (given.seconds is not None and given.seconds <= 0):
         parser.error("--rounds and --seconds must be more than 0")
-    every = placements()
-    usual = [name for name in DEFAULT if not (given.quick and name in NOT_QUICK)]
-    names = list(filter(None, given.systems.split(","))) or [*usual, *(["before"] if given.against else [])]
-    try:
-        systems = tuple(named(name, given.against) for name in names)
-        chosen = tuple(every[name] for name in filter(None, given.placements.split(","))) or tuple(
-            every.values()
-        )
-    except KeyError as unknown:
-        parser.error(f"there is no {unknown}; see --help")
+    usual = [one.name for one in COMPARED if not (given.quick and one.name in NOT_QUICK)]
+    usual += ["before"] if given.against else []
+    places = placements()
     return Options(
-        systems=systems,
-        placements=chosen[:1] if given.quick and not given.placements else chosen,
+        systems=_chosen(parser, "system", given.systems, by_name(given.against), usual),
+        placements=_chosen(
+            parser, "placement", given.placements, places, list(places)[: 1 if given.quick else None]
+        ),
         only=tuple(given.only),
         rounds=given.rounds or (7 if given.quick else 15),
         seconds=given.seconds or 0.2,
         quick=given.quick,
         output=given.output,
     )
+
+
+def _chosen(
+    parser: argparse.ArgumentParser, kind: str, names: str, known: Mapping[str, Each], usual: Sequence[str]
+) -> tuple[Each, ...]:
+    """Those named, with commas between; the usual ones, where none is."""
+    chosen = list(filter(None, names.split(","))) or usual
+    for name in chosen:
+        if name not in known:
+            is_build = name == "before"
+            parser.error("before: --against says which checkout" if is_build else unknown(kind, name, known))
+    return tuple(known[name] for name in chosen)

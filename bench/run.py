@@ -12,4 +12,10 @@ if __name__ == "__main__":
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     # What users install is compiled: a program that is not would spend half its start on that.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    os.execve(PYTHON, [str(PYTHON), "-m", "bench", *sys.argv[1:]], environment | {"PYTHONPATH": paths})  # noqa: S606 - no shell is wanted
+    command = [str(PYTHON), "-m", "bench", *sys.argv[1:]]
+    try:
+        os.execve(PYTHON, command, environment | {"PYTHONPATH": paths})  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        sys.exit(
+            f"bench/run.py: {PYTHON}: {error.strerror}; run `make bench` first, as root: it installs all"
+        )

@@ -12,7 +12,7 @@ from bench.systems.pen import Pen
 from bench.systems.protobalance import ProtoBalance, of_checkout
 from bench.systems.system import System
 
-SYSTEMS: tuple[System, ...] = (
+COMPARED: tuple[System, ...] = (
     ProtoBalance(),
     HAProxy(tuned=False),
     HAProxy(tuned=True),
@@ -22,6 +22,9 @@ SYSTEMS: tuple[System, ...] = (
     Envoy(tuned=True),
     Pen(),
     Direct(),
+)
+"""Unless somebody says otherwise."""
+VARIANTS: tuple[System, ...] = (
     ProtoBalance("no-log", log=False),
     ProtoBalance("no-affinity", affinity=False),
     ProtoBalance("bare", log=False, affinity=False),
@@ -29,24 +32,11 @@ SYSTEMS: tuple[System, ...] = (
     ProtoBalance("no-admin", admin=False),
     ProtoBalance("alone-no-admin", options=["--alone"], admin=False),
 )
-
-DEFAULT = (
-    "protobalance",
-    "haproxy",
-    "haproxy-tuned",
-    "nginx",
-    "nginx-tuned",
-    "envoy",
-    "envoy-tuned",
-    "pen",
-    "direct",
-)
-"""What is compared when nobody says otherwise."""
+"""Ours with something left out."""
 NOT_QUICK = ("nginx-tuned", "envoy-tuned")
 
 
-def named(name: str, against: Path | None = None) -> System:
-    """One of them; `before` is the checkout `against`. KeyError where there is none."""
-    if name == "before" and against is not None:
-        return of_checkout(against)
-    return {system.name: system for system in SYSTEMS}[name]
+def by_name(against: Path | None = None) -> dict[str, System]:
+    """All; with the checkout `against`, if there is one, as `before`."""
+    before = () if against is None else (of_checkout(against),)
+    return {system.name: system for system in (*COMPARED, *VARIANTS, *before)}

@@ -7,7 +7,7 @@ from functools import partial
 
 from bench.case import Case, Workload
 from bench.options import Options
-from bench.systems import named
+from bench.systems import by_name
 from bench.workloads.connections import Connections
 from bench.workloads.ping_pong import PingPong
 
@@ -30,8 +30,9 @@ class Features(Workload):
 
     def cases(self, options: Options) -> Iterable[Case]:
         pinned = options.placements[0]
-        for system in map(named, VARIANTS):
-            yield Case(system.name, partial(self.load.measure, options, system, pinned), pinned.name)
+        systems = by_name()
+        for name in VARIANTS:
+            yield Case(name, partial(self.load.measure, options, systems[name], pinned), pinned.name)
 
 
 WORKLOADS = [Features(Connections(100)), Features(PingPong(64))]

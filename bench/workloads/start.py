@@ -16,7 +16,7 @@ from bench.options import Options
 from bench.sample import Sample
 from bench.stage import Shape, Stage, Started, stage
 from bench.standing import settle
-from bench.systems import named
+from bench.systems import by_name
 from bench.systems.direct import Direct
 from bench.systems.protobalance import ProtoBalance
 from bench.systems.system import Setting, System
@@ -85,7 +85,8 @@ class Start(Workload):
     )
 
     def cases(self, options: Options) -> Iterable[Case]:
-        for system in (*options.systems, *map(named, VARIANTS)):
+        systems = by_name()
+        for system in (*options.systems, *(systems[name] for name in VARIANTS)):
             if not isinstance(system, Direct):
                 yield Case(system.name, partial(self.measure, options, system))
         yield Case("engine", partial(self.measure_engine, options))
