@@ -93,6 +93,8 @@ def test_a_state_folder_that_cannot_be_written_is_refused_only_if_it_must_be(tmp
         assert "Read-only file system" in said
         with running(_kept(wish(nodes), state.path), tmp_path) as command:
             assert command.said("history is kept in memory only")
+            assert "! engine.state_dir: " in command.ask("status")
+            assert "Read-only file system: what is set at run time" in command.ask("status")
             assert "Read-only file system" in command.ask("node", "set", "c/n", "weight=2")
             _serves(command)
 

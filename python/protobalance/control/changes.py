@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 
-from protobalance.config.model import Cluster, Config, Listener, Node
+from protobalance.config.model import Cluster, Config, EngineConfig, Listener, Node
 from protobalance.control.answers import OverrideNote
 from protobalance.control.in_force import InForce
 from protobalance.control.node_setting import NodeSetting
+from protobalance.control.obstacle import obstacle
 from protobalance.control.overrides import Override, reconcile
 from protobalance.control.refusal import unknown
 
@@ -26,7 +29,7 @@ _AT_START: tuple[tuple[str, str], ...] = (
 def with_config(before: InForce, config: Config, source: str) -> tuple[InForce, list[OverrideNote]]:
     """Another configuration; the overrides that it leaves standing stay on top."""
     standing, notes = reconcile(before.overrides, config)
-    return InForce(config, source, standing), notes
+    return replace(before, config=config, source=source, overrides=standing), notes
 
 
 def with_node(
@@ -90,10 +93,18 @@ def warnings(started_with: Config, after: InForce) -> list[str]:
 
 def _needs_restart(started_with: Config, config: Config) -> list[str]:
     return [
-        f"{table}.{key} takes effect at the next start"
+        f"{table}.{key} takes effect at the next start{_foreseen(key, config.engine)}"
         for table, key in _AT_START
         if getattr(getattr(started_with, table), key) != getattr(getattr(config, table), key)
     ]
+
+
+def _foreseen(key: str, wished: EngineConfig) -> str:
+    """What stands against that start. Who will be another user by then may have other rights."""
+    if key != "state_dir" or wished.state_dir is None:
+        return ""
+    seen = obstacle(Path(wished.state_dir), rights=wished.user is None)
+    return f", which would be refused: {seen}" if seen else ""
 
 
 def _without_nodes(after: InForce) -> list[str]:

@@ -18,12 +18,15 @@ from protobalance.control.overrides import Overrides
 
 
 class InForce(msgspec.Struct, frozen=True):
-    """A configuration with its overrides."""
+    """A configuration with its overrides. `state_dir`: that of the start, whatever the configuration says by
+    now.
+    """
 
     config: Config
     source: str
     overrides: Overrides
     material: Material = msgspec.field(default_factory=Material)
+    state_dir: str | None = None
 
     def cluster_of(self, listener: Listener) -> str:
         """The cluster that the listener feeds, redirects included."""
@@ -51,10 +54,17 @@ class InForce(msgspec.Struct, frozen=True):
         content = msgspec.json.encode(self.config, order="deterministic")
         return hashlib.sha256(content).hexdigest()[:12]
 
+    def _as_started(self) -> Config:
+        """Affinity's files are where the rest of the state is."""
+        if self.config.engine.state_dir == self.state_dir:
+            return self.config
+        engine = msgspec.structs.replace(self.config.engine, state_dir=self.state_dir)
+        return msgspec.structs.replace(self.config, engine=engine)
+
     def plan(self, names: Names) -> bytes:
         """The plan for the engine, with the addresses that `names` knows now."""
         return compile_plan(
-            self.config,
+            self._as_started(),
             redirects=self.overrides.values("cluster"),
             admin_states=cast("dict[str, AdminState]", self.overrides.values("admin_state")),
             weights={subject: int(weight) for subject, weight in self.overrides.values("weight").items()},

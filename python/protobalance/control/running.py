@@ -60,7 +60,7 @@ class Running:
         folder = None if config.engine.state_dir is None else Path(config.engine.state_dir)
         self._bequest = surroundings.bequest
         # Before the engine wants its files there.
-        self._claim = None if folder is None else StateFolder(folder, self._bequest.lock(str(folder)))
+        self._claim = None if folder is None else self._claimed(folder)
         self.surroundings = surroundings
         self.started_with = config
         self.draining = False
@@ -83,7 +83,7 @@ class Running:
         surroundings.names.resolve_missing(hosts_of(config))
         try:
             material = certificates.read(config, source, surroundings.clock())
-            self.in_force = InForce(config, source, standing, material)
+            self.in_force = InForce(config, source, standing, material, config.engine.state_dir)
             self.engine = self._started(config)
             self._bequest.leave_lock(str(folder), self._claim.descriptor if self._claim else None)
             self._bequest.leave(self.in_force, self.engine.listening_sockets())
@@ -92,12 +92,20 @@ class Running:
             raise
         for warning in material.warnings(surroundings.clock()):
             surroundings.log.warning(warning)
+        if self._claim is not None and self._claim.missed:
+            self.own_problems.note("state folder", None, self._claim.missed, surroundings.clock())
+            surroundings.log.warning(self._claim.missed)
         self._tell_of_overrides(trouble, tuple(note.sentence for note in notes))
         self.tell_of_names()
         if len(standing) != len(kept):
             trouble = self._overrides_file.save(standing)
             if trouble:
                 surroundings.log.warning(trouble)
+
+    def _claimed(self, folder: Path) -> StateFolder:
+        """Clients wait for one that starts again."""
+        again = self._bequest.backing.occasion.why == "death"
+        return StateFolder(folder, self._bequest.lock(str(folder)), refusing=not again)
 
     def _started(self, config: Config) -> EnginePort:
         engine = self.surroundings.start_engine(
@@ -151,6 +159,9 @@ class Running:
         if after.overrides == before.overrides:
             return warnings
         trouble = self._overrides_file.save(after.overrides)
+        self.own_problems.note(
+            "overrides", None, trouble and f"overrides: {trouble}", self.surroundings.clock()
+        )
         return [*warnings, trouble] if trouble else warnings
 
     def _leave(self, after: InForce) -> list[str]:

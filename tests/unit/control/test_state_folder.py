@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from protobalance.control.obstacle import obstacle
 from protobalance.control.refusal import Refused
 from protobalance.control.state_folder import StateFolder
 
@@ -24,6 +25,28 @@ def test_a_second_claim_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     StateFolder(tmp_path).release()
 
 
-def test_a_folder_that_cannot_be_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_had_is_refused_with_its_cause(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    StateFolder(tmp_path / "file").release()
+    for wanted in (tmp_path / "file", tmp_path / "file/state"):
+        with pytest.raises(Refused, match=f"{wanted} cannot be had: {tmp_path}/file is no folder; make it"):
+            StateFolder(wanted)
+    with pytest.raises(Refused, match="/proc/nope cannot be had: No such file"):
+        StateFolder(Path("/proc/nope"))
+
+
+def test_where_clients_wait_it_is_said_what_is_lost_instead(tmp_path: Path) -> None:
+    """As after a death, and where a disk fails."""
+    (tmp_path / "file").write_text("")
+    folder = StateFolder(tmp_path / "file", refusing=False)
+    assert "file is no folder: what is set at run time, and history, is lost" in folder.missed
+    folder.release()
+    folder = StateFolder(tmp_path)
+    assert folder.missed == ""
+    folder.release()
+
+
+def test_what_stands_against_a_folder_is_seen_without_making_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert obstacle(tmp_path / "a/b/c") == ""
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    assert obstacle(tmp_path / "file/a/b") == f"{tmp_path}/file is no folder"

@@ -116,6 +116,34 @@ def test_what_needs_a_restart_is_said(world: World) -> None:
     assert "engine.workers takes effect at the next start" in supervisor.apply().warnings
 
 
+def test_another_state_folder_waits_for_the_next_start_with_all_that_is_in_it(world: World) -> None:
+    """Affinity, too; what would stand against that start is said by `plan`, `apply` and `status` alike."""
+    supervisor = world.supervisor(FILE.replace('policy = "least-sessions"', "affinity = true"))
+    other = world.folder / "other"
+    refused = f", which would be refused: {world.path} is no folder"
+    for wanted, foreseen in ((other, ""), (world.path / "x", refused)):
+        world.rewrite((str(supervisor.running.in_force.config.engine.state_dir), str(wanted)))
+        planned, applied = supervisor.plan().warnings, supervisor.apply().warnings
+        for said in (planned, applied, supervisor.status().warnings):
+            assert f"engine.state_dir takes effect at the next start{foreseen}" in said
+        affinity = world.engine.plans[-1]["clusters"][0]["affinity"]
+        assert affinity["path"] == f"{world.state}/affinity-web.table"
+    supervisor.set_node("web", "a", NodeSetting("draining"))
+    assert (world.state / "overrides.json").exists()
+    assert not other.exists()
+
+
+def test_what_cannot_be_kept_stands_in_status_until_it_is(world: World) -> None:
+    supervisor = world.supervisor()
+    world.state.rename(world.folder / "away")
+    world.state.write_text("")
+    supervisor.set_node("web", "a", NodeSetting("draining"))
+    assert any("overrides: in force, but lost at the next" in each for each in supervisor.status().warnings)
+    world.state.unlink()
+    supervisor.set_node("web", "a", NodeSetting("available"))
+    assert supervisor.status().warnings == []
+
+
 def test_a_transaction_happens_once(world: World) -> None:
     supervisor = world.supervisor()
     first = supervisor.set_node("web", "a", NodeSetting("draining"), transaction="t1")
