@@ -4,7 +4,8 @@
   `protobalance run` must reach the data plane without loading the rest.
 * `client.py` asks a running balancer through its admin socket.
 * `screen/` turns answers into text: tables, colours, quantities.
-* `CommandFailed` is how a verb refuses; the exit codes are 0 done, 1 refused, 2 wrong usage, 130 interrupted.
+* `CommandFailed` is how a verb refuses; the exit codes are 0 done, 1 refused, 2 wrong usage, 3 done but not
+  told, 130 interrupted.
 
 The main path: `main` -> `entry.main` -> `parser.parse` -> the verb's `run` -> `client.ask`.
 """

@@ -33,6 +33,7 @@ def show(
         if operation.mutating and not arguments.json:
             print(INTERRUPTED, file=sys.stderr)
         raise
+    arguments.carried_out = operation.mutating
     if arguments.json:
         print_json(raw)
     else:

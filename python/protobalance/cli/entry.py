@@ -14,7 +14,7 @@ from protobalance.cli.failure import CommandFailed, error_json
 from protobalance.control.outside_text import in_json, one_line
 from protobalance.control.refusal import Refused
 
-DONE, REFUSED = 0, 1
+DONE, REFUSED, UNTOLD = 0, 1, 3  # argparse has 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,9 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             standard_streams.forget_output()
             if isinstance(error, BrokenPipeError):
                 return DONE  # the reader (`head`, a pager) has seen enough
-            print(f"protobalance: standard output cannot be written: {error.strerror}", file=sys.stderr)
-            return REFUSED
+            return _untold(error, carried_out=getattr(arguments, "carried_out", False))
     return code
+
+
+def _untold(error: OSError, *, carried_out: bool) -> int:
+    """The answer is lost. A change stands all the same, and whoever takes it for refused does it again."""
+    said = f"standard output cannot be written: {error.strerror}"
+    if not carried_out:
+        print(f"protobalance: {said}", file=sys.stderr)
+        return REFUSED
+    print(f"protobalance: carried out, but its answer is lost: {said}", file=sys.stderr)
+    print("to see what was done: protobalance history --limit 1", file=sys.stderr)
+    return UNTOLD
 
 
 def _tell(failure: CommandFailed | Refused, *, as_json: bool) -> None:

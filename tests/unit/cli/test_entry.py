@@ -37,6 +37,21 @@ def test_an_output_that_is_full_is_said() -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["page", "json"])
+def test_a_change_whose_answer_is_lost_is_not_taken_for_refused(rig: Rig, form: list[str]) -> None:
+    words = ["node", "set", "web/a", "draining", "--socket", str(rig.path), *form]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "protobalance", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "carried out, but its answer is lost: standard output cannot be written: No space" in done.stderr
+    assert done.returncode == 3
+
+
 def test_an_output_that_is_closed_is_no_error() -> None:
     program = [sys.executable, "-m", "protobalance", "schema"]
     done = subprocess.run(
