@@ -6,14 +6,16 @@ import os
 import shlex
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
+from bench.aims import summary
 from bench.case import workloads
 from bench.drawn import plots
 from bench.medians import failures
-from bench.options import parse
+from bench.options import Options, parse
 from bench.plot import svg
-from bench.report import report, results
+from bench.report import report, results, section
 from bench.rounds import Table, measured
 
 
@@ -36,7 +38,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends what stands
     tables = [Table.of(workload, options) for workload in workloads(options.only, quick=options.quick)]
     try:
-        measured(tables, lambda line: print(line, flush=True), options.standing.end_unusual)
+        measured(tables, partial(print, flush=True), partial(_ended, options))
     except KeyboardInterrupt:
         print("interrupted: everything is ended, nothing is written", file=sys.stderr)
         return 128 + signal.SIGINT
@@ -48,9 +50,14 @@ def main() -> int:
         for file, plot in plots(table).items():
             (options.output / file).write_text(svg(plot))
     (options.output / "results.json").write_text(results(tables))
-    print(f"\n{page[: page.index('## Configurations')]}\nin full: {_shown(options.output / 'report.md')}")
+    print(f"{summary(tables)}\nin full: {_shown(options.output / 'report.md')}")
     ours = [row for table in tables for row in table.rows if row.case.name == "protobalance"]
     return int(any(map(failures, ours)))
+
+
+def _ended(options: Options, table: Table) -> None:
+    options.standing.end_unusual()
+    print(f"\n{section(table, options)}", flush=True)
 
 
 def _shown(path: Path) -> Path:

@@ -41,11 +41,17 @@ def report(tables: Sequence[Table], options: Options, command: str) -> str:
     )
     parts = [head, summary(tables), _versions(options)]
     for table in tables:
-        parts.append(f"## {table.workload.name}\n\n{table.workload.about}{_differs(table, options)}\n")
-        for group, rows in groupby(table.rows, key=lambda row: row.case.group):
-            parts.append(_grid(table, group, list(rows)))
+        parts.append(section(table, options))
         parts += [f"![{plot.title}]({file})\n" for file, plot in plots(table).items()]
     return "\n".join([*parts, _configurations(options)])
+
+
+def section(table: Table, options: Options) -> str:
+    """One workload."""
+    parts = [f"## {table.workload.name}\n\n{table.workload.about}{_differs(table, options)}\n"]
+    for group, rows in groupby(table.rows, key=lambda row: row.case.group):
+        parts.append(_grid(table, group, list(rows)))
+    return "\n".join(parts)
 
 
 def _differs(table: Table, options: Options) -> str:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from bench.case import Case, Workload
 from bench.options import Options
+from bench.progress import Progress
 from bench.sample import MeasureError, Sample
 
 Each = TypeVar("Each")
@@ -57,24 +58,21 @@ def rotated(items: Sequence[Each], by: int) -> list[Each]:
     return [*items[start:], *items[:start]]
 
 
-def measured(tables: Sequence[Table], say: Callable[[str], None], after_each: Callable[[], None]) -> None:
+def measured(
+    tables: Sequence[Table], say: Callable[[str], None], after_each: Callable[[Table], None]
+) -> None:
     """Fills the tables, one after the other."""
+    progress = Progress([(table.workload.name, table.rounds) for table in tables])
     for table in tables:
         for number in range(table.rounds):
+            say(progress.next_round())
             for row in rotated(table.rows, number):
                 if row.has_failed():
                     continue
-                outcome = _outcome(row.case, number)
-                row.outcomes.append(outcome)
-                say(_line(table, row, outcome))
-        after_each()
-
-
-def _line(table: Table, row: Row, outcome: Outcome) -> str:
-    values = "  ".join(f"{name} {value:.6g}" for name, value in outcome.sample.items())
-    said = f"FAILED: {outcome.failure}" if outcome.failure else values
-    place = f"round {outcome.round + 1}  {table.workload.name:18} {row.case.group:9} {row.case.name:14}"
-    return f"{place} {said}"
+                row.outcomes.append(_outcome(row.case, number))
+                if failure := row.outcomes[-1].failure:
+                    say(f"  {' '.join(filter(None, (row.case.group, row.case.name)))} FAILED: {failure}")
+        after_each(table)
 
 
 def _outcome(case: Case, number: int) -> Outcome:

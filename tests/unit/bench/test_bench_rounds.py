@@ -11,7 +11,7 @@ import pytest
 from bench.case import Case, Metric, Workload, workloads
 from bench.medians import failures, number
 from bench.options import Options, parse
-from bench.report import report
+from bench.report import report, section
 from bench.rounds import Outcome, Row, Table, measured, rotated
 from bench.sample import MeasureError, Sample
 
@@ -41,7 +41,7 @@ class Scripted(Workload):
 
 def table_of(values: dict[str, list[float | Exception]], rounds: int) -> Table:
     table = Table.of(Scripted(values), parse(["--rounds", str(rounds)]))
-    measured([table], lambda _: None, lambda: None)
+    measured([table], lambda _: None, lambda _: None)
     return table
 
 
@@ -80,7 +80,7 @@ def test_each_table_says_what_its_ratios_are_to_and_how_often_it_was_measured() 
     (workload,) = workloads(["connections-100"])
     usual = Table.of(workload, options)
     other = Table.of(Scripted({"a": [4.0], "b": [1.0]}), replace(options, rounds=1))
-    measured([other], lambda _: None, lambda: None)
+    measured([other], lambda _: None, lambda _: None)
     page = report([other, usual], options, "bench/run.py")
     assert "ratio to `haproxy`, or" in page
     assert "Nothing. In brackets: the ratio to `a`. Rounds: 1.\n" in page
@@ -92,6 +92,22 @@ def test_what_has_failed_is_not_measured_again() -> None:
     table = table_of({"a": [1.0] * 3, "b": [2.0, MeasureError("gone")]}, 3)
     assert order_of(table) == "abbaa"
     assert [len(row.outcomes) for row in table.rows] == [3, 2]
+
+
+def test_what_failed_is_told_in_its_round_and_each_table_when_it_is_full() -> None:
+    options = parse(["--rounds", "2"])
+    values: dict[str, list[float | Exception]] = {"a": [1.0] * 2, "b": [MeasureError("3x reset")]}
+    said: list[str] = []
+    measured(
+        [Table.of(Scripted(values), options)], said.append, lambda table: said.append(section(table, options))
+    )
+    assert said[:3] == [
+        "workload 1 of 1, scripted: round 1 of 2",
+        "  b FAILED: 3x reset",
+        "workload 1 of 1, scripted: round 2 of 2",
+    ]
+    assert "|  | per second |" in said[3]
+    assert "| a | 1.0 (1.00) ±0% |" in said[3]
 
 
 def test_a_missing_baseline_leaves_ratios_out() -> None:
