@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protobalance.config.addresses import parse_ports, split_bind
+from protobalance.config.loops import loops
 from protobalance.config.model import Cluster, Config, Listener
 from protobalance.config.quantities import write_duration
 from protobalance.config.writing import write_path
@@ -13,6 +14,7 @@ from protobalance.config.writing import write_path
 def advise(config: Config) -> list[str]:
     """One sentence each, beginning with the key that it is about."""
     sentences = [sentence for listener in config.listeners.values() for sentence in _listener(listener)]
+    sentences += loops(config)
     for cluster in config.clusters.values():
         path = write_path(("clusters", cluster.name))
         found = (*_cluster(cluster), *_nodes(cluster), *_ports(cluster, config))

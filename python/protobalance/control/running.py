@@ -13,6 +13,7 @@ import msgspec
 
 import protobalance
 from protobalance.config import Config
+from protobalance.config.loops import loops
 from protobalance.control import certificates
 from protobalance.control.answers import Confinement
 from protobalance.control.bequest import Bequest
@@ -90,7 +91,7 @@ class Running:
         except BaseException:
             self._release()
             raise
-        for warning in material.warnings(surroundings.clock()):
+        for warning in (*loops(config), *material.warnings(surroundings.clock())):
             surroundings.log.warning(warning)
         if self._claim is not None and self._claim.missed:
             self.own_problems.note("state folder", None, self._claim.missed, surroundings.clock())

@@ -133,6 +133,13 @@ def test_another_state_folder_waits_for_the_next_start_with_all_that_is_in_it(wo
     assert not other.exists()
 
 
+def test_a_listener_that_feeds_itself_is_said_by_start_and_plan(world: World) -> None:
+    supervisor = world.supervisor(FILE.replace("10.0.0.1:80", "127.0.0.1:8080"))
+    (said,) = (line for level, line in world.lines if level == "warning")
+    assert "clusters.web.nodes.a (127.0.0.1:8080) leads to listeners.web" in said
+    assert said in supervisor.plan().warnings
+
+
 def test_what_cannot_be_kept_stands_in_status_until_it_is(world: World) -> None:
     supervisor = world.supervisor()
     world.state.rename(world.folder / "away")
