@@ -28,9 +28,8 @@ def loops(config: Config) -> list[str]:
         if way:
             key = write_path(("listeners", listener))
             round_about = ", ".join(f"{node} leads to {write_path(('listeners', to))}" for node, to in way)
-            sentences.append(
-                f"{key}: its clients would come back to it until max_sessions is reached: {said}"
-            )
+            said = "its clients would come back to it until max_sessions is reached"
+            sentences.append(f"{key}: {said}: {round_about}")
     return sentences
 
 
