@@ -178,9 +178,14 @@ class Rate:
     p99_us: float
     p999_us: float
 
-    def cost(self) -> Sample:
-        """`cpu_us` of each exchange; nothing where there is no balancer."""
-        return {"cpu_us": self.cpu * 1e6 / self.total_exchanges} if self.cpu else {}
+    def sample(self) -> Sample:
+        """Of small exchanges; `cpu_us` is for each, and missing where there is no balancer."""
+        sample = {"per_second": self.exchanges_per_second} | self.times()
+        return sample | ({"cpu_us": self.cpu * 1e6 / self.total_exchanges} if self.cpu else {})
+
+    def times(self) -> Sample:
+        """How long exchanges took."""
+        return {"p50_us": self.p50_us, "p99_us": self.p99_us, "p999_us": self.p999_us}
 
     @property
     def cpu_per_gigabyte(self) -> float:

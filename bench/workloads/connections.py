@@ -35,9 +35,7 @@ class Connections(Workload):
     def measure(self, options: Options, system: System, placement: Placement) -> Sample:
         """Once."""
         with options.standing.stage(system, placement, Shape(each=1)) as up:
-            rate = up.rate(parallel=self.parallel, seconds=options.seconds)
-        sample = {"per_second": rate.exchanges_per_second, "p50_us": rate.p50_us, "p99_us": rate.p99_us}
-        return sample | rate.cost()
+            return up.rate(parallel=self.parallel, seconds=options.seconds).sample()
 
 
 WORKLOADS = [Connections(1), Connections(100)]

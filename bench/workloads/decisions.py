@@ -48,7 +48,7 @@ class Decisions(Workload):
         """Once."""
         words = ("--policies", policy, "--nodes", nodes, "--rounds", 5)
         (found,) = ask(options, "decisions", *words)["decisions"]
-        return {name: found[name]["median"] for name in ("pick_ns", "session_ns")}
+        return {metric.name: found[metric.name]["median"] for metric in self.metrics}
 
 
 WORKLOADS = [Decisions()]

@@ -53,9 +53,7 @@ class Sessions(Growth):
 
     def measured(self, options: Options, system: System, placement: Placement, count: int) -> Sample:
         with options.standing.stage(system, placement, Shape()) as up:
-            rate = up.rate(parallel=count, seconds=options.seconds)
-        sample = {"per_second": rate.exchanges_per_second, "p99_us": rate.p99_us}
-        return sample | rate.cost()
+            return up.rate(parallel=count, seconds=options.seconds).sample()
 
 
 class _Connections(Growth):
@@ -63,8 +61,7 @@ class _Connections(Growth):
 
     def _connections(self, options: Options, system: System, placement: Placement, size: Size) -> Sample:
         with options.standing.stage(system, placement, Shape(each=1), size) as up:
-            rate = up.rate(parallel=PARALLEL, seconds=options.seconds)
-        return {"per_second": rate.exchanges_per_second} | rate.cost()
+            return up.rate(parallel=PARALLEL, seconds=options.seconds).sample()
 
 
 class Nodes(_Connections):

@@ -75,8 +75,7 @@ class LoadRating(Workload):
     def measure(self, options: Options, system: ProtoBalance, placement: Placement) -> Sample:
         """Once."""
         with options.standing.stage(system, placement, Shape(each=1), Size(nodes=NODES)) as up:
-            rate = up.rate(parallel=100, seconds=options.seconds)
-        return {"per_second": rate.exchanges_per_second, "p99_us": rate.p99_us} | rate.cost()
+            return up.rate(parallel=100, seconds=options.seconds).sample()
 
 
 WORKLOADS = [LoadRating()]

@@ -38,9 +38,7 @@ class PingPong(Workload):
     def measure(self, options: Options, system: System, placement: Placement) -> Sample:
         """Once."""
         with options.standing.stage(system, placement, Shape(SIZE, SIZE)) as up:
-            rate = up.rate(parallel=self.parallel, seconds=options.seconds)
-        sample = {"per_second": rate.exchanges_per_second, "p50_us": rate.p50_us, "p99_us": rate.p99_us}
-        return sample | {"p999_us": rate.p999_us} | rate.cost()
+            return up.rate(parallel=self.parallel, seconds=options.seconds).sample()
 
 
 WORKLOADS = [PingPong(1), PingPong(64), PingPong(1000)]

@@ -14,6 +14,7 @@ from bench.options import Options, parse
 from bench.report import report, section
 from bench.rounds import Outcome, Row, Table, measured, rotated
 from bench.sample import MeasureError, Sample
+from bench.stage import Rate
 
 
 class Scripted(Workload):
@@ -128,6 +129,14 @@ def test_every_workload_has_a_name_of_its_own_and_is_found_by_its_beginning() ->
     for only in (["xyz"], ["ping-pong", "xyz"]):
         with pytest.raises(SystemExit, match="no workload is called xyz; there are: affinity, "):
             workloads(only)
+
+
+def test_a_rate_measures_all_that_its_workloads_show() -> None:
+    sample = Rate(1.0, 5.0, 5.0, 10, 10, 1.0, 2.0, 3.0).sample()
+    assert sample["cpu_us"] == 1e5
+    assert "cpu_us" not in Rate(0.0, 5.0, 5.0, 10, 10, 1.0, 2.0, 3.0).sample()  # without a balancer
+    for one in workloads(["connections", "ping-pong", "growth", "features", "load-rating"]):
+        assert {metric.name for metric in one.metrics} <= set(sample), one.name
 
 
 def test_every_metric_is_measured_or_at_least_named_once() -> None:
