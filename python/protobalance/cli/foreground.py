@@ -26,6 +26,7 @@ from protobalance.control.operator_log import OperatorLog, to_stream
 from protobalance.control.outside_text import one_line
 from protobalance.control.running import Surroundings
 from protobalance.keeper import ALONE, Backing
+from protobalance.keeper.signals import Terminal
 
 if TYPE_CHECKING:
     from protobalance.cli.failure import CommandFailed
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 def serve(origin: Path | Config, socket: Path | None, workers: int, backing: Backing = ALONE) -> int:
     """Runs until a signal ends it; the exit code. `workers` 0: what the configuration says."""
+    if backing is ALONE:
+        Terminal.look()
     gc.freeze()  # the collector need not look at what was imported
     gc.enable()
     try:

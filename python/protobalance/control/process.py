@@ -19,6 +19,7 @@ from protobalance.control.background import Background
 from protobalance.control.orders import LOOK_EVERY, PROGRESS_EVERY
 from protobalance.control.readiness import Said
 from protobalance.control.supervisor import Supervisor
+from protobalance.keeper import signals
 from protobalance.keeper.messages import End, Predecessors, Reload, Reopen, Superseded
 
 Admin = Callable[[Supervisor, Path], AbstractAsyncContextManager[None]]
@@ -109,10 +110,17 @@ class _Process:
             self._listen_to_signals(loop)
             orders.keeper_was_killed(self._supervisor)
 
+    def _reload_or_end(self) -> None:
+        match signals.order(signal.SIGHUP, ending=self._ends > 0):
+            case Reload():
+                self._reload_asked.set()
+            case End():
+                self._end()
+
     def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.add_signal_handler(signal.SIGTERM, self._end)
         loop.add_signal_handler(signal.SIGINT, self._end)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_or_end)
         loop.add_signal_handler(signal.SIGUSR1, orders.reopen, self._supervisor)
         # What came while `quiet` handed over to us.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, orders.SIGNALS)

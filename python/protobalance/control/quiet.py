@@ -19,14 +19,8 @@ from protobalance.control.chores import chores
 from protobalance.control.readiness import Said
 from protobalance.control.refusal import Refused
 from protobalance.control.supervisor import Supervisor
+from protobalance.keeper import signals
 from protobalance.keeper.messages import End, Order, Predecessors, Reload, Reopen, Superseded
-
-_ASKED: dict[int, Order] = {
-    signal.SIGTERM: End(),
-    signal.SIGINT: End(),
-    signal.SIGHUP: Reload(),
-    signal.SIGUSR1: Reopen(),
-}
 
 
 def attend(supervisor: Supervisor, announce: Callable[[str], None]) -> bool:
@@ -102,7 +96,7 @@ class _Quiet:
             if descriptor == self._woken:
                 with suppress(BlockingIOError):
                     for number in os.read(self._woken, 4096):
-                        self._obey(_ASKED.get(number))
+                        self._obey(signals.order(number, ending=self._ends > 0))
             elif descriptor == self._ordered:
                 self._hear(descriptor)
             else:

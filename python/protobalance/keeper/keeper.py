@@ -18,7 +18,7 @@ from typing import Literal
 
 import msgspec
 
-from protobalance.keeper import deaths, upgrade
+from protobalance.keeper import deaths, signals, upgrade
 from protobalance.keeper.backoff import Backoff
 from protobalance.keeper.child import WATCHED, Child, fork, raise_oom_score, spare_from_oom_killer
 from protobalance.keeper.estate import Estate
@@ -29,10 +29,8 @@ from protobalance.keeper.messages import (
     End,
     Failed,
     Hold,
-    Order,
     Predecessors,
     Ready,
-    Reload,
     Reopen,
     Request,
     Seal,
@@ -50,13 +48,6 @@ Manager = Callable[[Mapping[str, str]], None]
 # More than a socket holds, so that a child that has ended is heard out; one that never ends its talk keeps
 # nobody from a signal.
 HEARD_AT_A_TURN = 1000
-
-_ORDERS: dict[int, Order] = {
-    signal.SIGTERM: End(),
-    signal.SIGINT: End(),
-    signal.SIGHUP: Reload(),
-    signal.SIGUSR1: Reopen(),
-}
 
 
 def keep(log: Log, manager: Manager, inherited: Mapping[str, int]) -> Kept | int:
@@ -100,6 +91,7 @@ class Keeper:
 
     def begin(self, estate: Estate) -> Kept | None:
         """Start the first balancer; its end in the child."""
+        signals.Terminal.look()
         self._spared = spare_from_oom_killer()
         self._settle()
         return self._start(estate, Occasion())
@@ -362,7 +354,7 @@ class Keeper:
         return 1000 * max(0.0, min(due) - time.monotonic()) if due else None
 
     def _pass_on(self, number: int) -> None:
-        order = _ORDERS.get(number)
+        order = signals.order(number, ending=self._ending)
         if order is None:
             return
         if isinstance(order, End):
