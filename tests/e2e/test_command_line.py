@@ -164,6 +164,26 @@ def test_a_second_balancer_is_refused_and_takes_no_connection(tmp_path: Path, fi
         assert command(admin, "status").returncode == 0
 
 
+def test_an_admin_socket_that_cannot_be_is_refused_before_a_connection_is_taken(
+    tmp_path: Path, file: Path
+) -> None:
+    """Once it has started, whoever comes is cut off by its end."""
+    (tmp_path / "file").write_text("")
+    for path, why in (
+        (tmp_path / ("x" * 100) / "admin.sock", "longer than 107 bytes"),
+        (tmp_path / "file/admin.sock", f"no admin socket can be made here: {tmp_path}/file is no folder"),
+    ):
+        refused = command(path, "run", str(file))
+        assert refused.returncode == 1
+        assert why in refused.stderr
+        assert "started" not in refused.stderr
+
+
+def test_a_rehearsal_says_what_it_did_not_try(tmp_path: Path, file: Path) -> None:
+    said = command(tmp_path / "admin.sock", "run", str(file), "--rehearse").stdout
+    assert f"would start with {file}; its ports and its admin socket were not tried" in said
+
+
 def test_a_broken_file_is_refused_with_all_that_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "broken.toml"
     file.write_text("[lisseners.web]\n[clustres.web]\n")

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from protobalance.api.socket_path import refuse_impossible
+from protobalance.control.obstacle import obstacle
 from protobalance.control.refusal import Refused
 from protobalance.keeper import ALONE, Backing
 
@@ -69,12 +70,20 @@ def _claim(path: Path) -> socket.socket:
             _remove_stale(path)
             return _listen(path)
     except OSError as error:
-        raise Refused(
-            "engine",
-            f"no admin socket can be made here: {error.strerror}",
-            str(path),
-            "choose another with --socket",
-        ) from error
+        raise _impossible(path, str(error.strerror)) from error
+
+
+def refuse_unfit(path: Path) -> None:
+    """Refuses a path where no socket could be made, as far as can be seen without making it."""
+    refuse_impossible(path)
+    if seen := obstacle(path.parent):
+        raise _impossible(path, seen)
+    refuse_if_taken(path)
+
+
+def _impossible(path: Path, why: str) -> Refused:
+    remedy = "name another with --socket PATH, or do without one: --socket off"
+    return Refused("engine", f"no admin socket can be made here: {why}", str(path), remedy)
 
 
 @contextlib.contextmanager
@@ -123,7 +132,8 @@ def refuse_if_taken(path: Path) -> bool:
         "conflict",
         "another balancer answers here",
         str(path),
-        f"stop it, or choose another path with --socket; to see it: protobalance status --socket {path}",
+        "stop it, name another path with --socket PATH, or do without one: --socket off; "
+        f"to see it: protobalance status --socket {path}",
     )
 
 

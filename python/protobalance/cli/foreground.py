@@ -15,7 +15,7 @@ import protobalance.cli.lean
 # isort: split
 import protobalance
 from protobalance import config as configuration
-from protobalance.api.admin_socket import kept_name, refuse_if_taken
+from protobalance.api.admin_socket import kept_name, refuse_unfit
 from protobalance.api.socket_path import chosen_socket
 from protobalance.cli import standard_streams
 from protobalance.config import Config, ConfigError
@@ -68,7 +68,12 @@ def rehearse(origin: Path) -> int:
         configuration.load(origin)
     except ConfigError as error:
         raise _refused(error) from None
-    print(one_line(f"protobalance {protobalance.__version__} would start with {origin}"))
+    said = f"protobalance {protobalance.__version__} would start with {origin}"
+    print(
+        one_line(
+            f"{said}; its ports and its admin socket were not tried, for the one to be upgraded has them"
+        )
+    )
     return 0
 
 
@@ -87,7 +92,7 @@ def _free_socket(given: Path | None, configured: str | None, backing: Backing) -
     """
     path = chosen_socket(given, configured)
     if path is not None and kept_name(path) not in backing.held:
-        refuse_if_taken(path)
+        refuse_unfit(path)
     return path
 
 

@@ -16,10 +16,10 @@ HEAD = f"""\
 
 {DESCRIPTION}
 
-Exit codes: 0 done, 1 refused (the reason is on stderr, with `--json` as JSON), 2 wrong usage, 130
-interrupted. `NO_COLOR` turns colours off. Verbs that talk to a running balancer find it at `--socket`, else
-`$PROTOBALANCE_SOCKET`, else `/run/protobalance/admin.sock` for root,
-`$XDG_RUNTIME_DIR/protobalance/admin.sock`, or `/tmp/protobalance-UID/admin.sock`. """
+Exit codes: 0 done, 1 refused (the reason is on stderr, with `--json` as JSON), 2 wrong usage, 3 done
+but standard output could not be written, 130 interrupted. `NO_COLOR` turns colours off. Verbs that talk to a
+running balancer find it at `--socket`, else `$PROTOBALANCE_SOCKET`, else `/run/protobalance/admin.sock` for
+root, `$XDG_RUNTIME_DIR/protobalance/admin.sock`, or `/tmp/protobalance-UID/admin.sock`. """
 
 
 def document() -> str:

@@ -38,6 +38,7 @@ def test_a_living_balancer_is_not_robbed(tmp_path: Path) -> None:
         with pytest.raises(Refused, match="another balancer answers here") as refused, claimed(path):
             pass
         assert refused.value.kind == "conflict"
+        assert "with --socket PATH, or do without one: --socket off" in refused.value.remedy
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))  # still there
 

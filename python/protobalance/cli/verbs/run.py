@@ -21,7 +21,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="one process, without a keeper that starts it again and upgrades it",
     )
     parser.add_argument(
-        "--rehearse", action="store_true", help="say whether this would start, and start nothing"
+        "--rehearse",
+        action="store_true",
+        help="say whether this would start where its ports and its admin socket are free, and start nothing",
     )
 
 
