@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from bench.case import Case, Metric, Workload
 from bench.options import Options
@@ -45,9 +47,9 @@ class Operator:
     made: int = 0
 
     def __post_init__(self) -> None:
-        socket = self.up.setting.folder / "admin.sock"
-        wait_until(socket.exists, "operators are served, too")
-        self.client = Client(socket)
+        path = self.up.setting.folder / "admin.sock"
+        wait_until(partial(is_served, path), "operators are served, too")
+        self.client = Client(path)
 
     def change(self) -> None:
         """Once."""
@@ -57,6 +59,12 @@ class Operator:
         except CommandFailed as error:
             raise MeasureError(str(error)) from error
         self.made += 1
+
+
+def is_served(path: Path) -> bool:
+    """Whether somebody listens there: the file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 class Changes(Workload):
