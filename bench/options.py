@@ -13,6 +13,7 @@ from bench.placement import Placement, placements
 from bench.standing import Standing
 from bench.systems import COMPARED, NOT_QUICK, by_name
 from bench.systems.system import System
+from protobalance.cli.options import count
 
 Each = TypeVar("Each")
 
@@ -50,17 +51,22 @@ def parse(words: list[str] | None = None) -> Options:
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="WORKLOAD", help="names, beginnings or patterns"
     )
-    parser.add_argument("--systems", default="", metavar="NAME,NAME", help=f"of {', '.join(by_name())}")
+    parser.add_argument(
+        "--systems",
+        default="",
+        metavar="NAME,NAME",
+        help=f"of {', '.join(by_name())} (the first {len(COMPARED)})",
+    )
     parser.add_argument("--placements", default="", metavar="NAME,NAME", help="pinned, all-cores")
-    parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each case (15; quick: 7)")
+    parser.add_argument("--rounds", type=count, metavar="N", help="measurements of each case (15; quick: 7)")
     parser.add_argument("--seconds", type=float, metavar="S", help="length of a rate's measurement (0.2)")
     parser.add_argument("--output", type=Path, default=ROOT / ".make" / "bench", metavar="FOLDER")
     parser.add_argument(
         "--against", type=Path, metavar="CHECKOUT", help="another build of ours, as system `before`"
     )
     given = parser.parse_args(words)
-    if (given.rounds is not None and given.rounds < 1) or (given.seconds is not None and given.seconds <= 0):
-        parser.error("--rounds and --seconds must be more than 0")
+    if given.seconds is not None and given.seconds <= 0:
+        parser.error("--seconds must be more than 0")
     usual = [one.name for one in COMPARED if not (given.quick and one.name in NOT_QUICK)]
     usual += ["before"] if given.against else []
     places = placements()

@@ -21,10 +21,12 @@ from bench.options import ROOT, parse
         ),
         (["--systems", "xyz"], "no system is called xyz; there are: protobalance, haproxy, "),
         (["--systems", "before"], "before: --against says which checkout"),
+        (["--rounds", "0"], "'0' is not at least 1"),
+        (["--seconds", "0"], "--seconds must be more than 0"),
         (["--placements", "all"], "no placement is called all; did you mean all-cores? there are: pinned, "),
     ],
 )
-def test_a_name_that_is_not_there_is_answered_by_those_that_are(
+def test_what_cannot_be_is_answered_by_what_can(
     words: list[str], answer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
