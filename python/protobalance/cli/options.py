@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+MOST_WORKERS = 256  # as of the key `engine.workers`
+
 
 def add_socket(parser: argparse.ArgumentParser) -> None:
     """Where to ask."""
@@ -48,10 +50,20 @@ def count(word: str) -> int:
     return number
 
 
+def workers(word: str) -> int:
+    """A number of threads that the engine takes, as `engine.workers` has it."""
+    number = count(word)
+    if number > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(
+            f"{number} is more than {MOST_WORKERS}; one for each core, the default, is what helps"
+        )
+    return number
+
+
 def add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
-        type=count,
+        type=workers,
         default=0,
         metavar="N",
         help="threads that move bytes (default: one per core)",

@@ -30,6 +30,15 @@ VERBS = {
     "schema": "print the JSON Schema of the configuration, for editors",
     "completion": "print a shell's completion script",
 }
+# What other programs have commands for, or have by another name.
+MEANT = {
+    "stop": "SIGTERM to the pid that `protobalance status` shows ends a balancer, or Ctrl-C where it runs",
+    "start": "it is: protobalance run FILE",
+    "reload": "it is: protobalance apply",
+    "drain": "it is: protobalance node set CLUSTER/NODE draining",
+    "enable": "it is: protobalance node set CLUSTER/NODE available",
+    "disable": "it is: protobalance node set CLUSTER/NODE offline",
+}
 OWN_OPTIONS = {"--help", "--version"}
 DESCRIPTION = "A load balancer for any TCP service: Python decides, Rust moves the bytes."
 
@@ -51,13 +60,27 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if wanted is not None and argv[0].startswith("--") and argv[0] not in OWN_OPTIONS:
         parser.error(f"{argv[0]} belongs behind the command: protobalance COMMAND {argv[0]}")
     if wanted is not None and wanted not in VERBS:
-        meant = nearest(wanted, list(VERBS))
-        remedy = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(VERBS)}"
-        parser.error(f"there is no command {wanted!r}; {remedy}")
+        parser.error(f"there is no command {wanted!r}; {_remedy(wanted)}")
+    if wanted is not None:
+        _refuse_unknown_action(subparsers(parser)[wanted], wanted, argv)
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse(unknown, _asked(parser, argv))
     return arguments
+
+
+def _remedy(wanted: str) -> str:
+    meant = nearest(wanted, list(VERBS))
+    near = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(VERBS)}"
+    return MEANT.get(wanted, near)
+
+
+def _refuse_unknown_action(verb: argparse.ArgumentParser, name: str, argv: Sequence[str]) -> None:
+    """argparse would list them without showing how."""
+    known = subparsers(verb)
+    action = next((word for word in argv[argv.index(name) + 1 :] if not word.startswith("-")), None)
+    if known and action is not None and action not in known:
+        verb.error(f"there is no action {action!r}; as in: {verb_module(name).EXAMPLE}")
 
 
 def _asked(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.ArgumentParser:

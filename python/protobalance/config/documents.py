@@ -60,6 +60,8 @@ def parse(text: str, file: str) -> Document:
     try:
         return Document(file, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
+        if twice := _twice(str(error), text, file):
+            raise ConfigError((twice,)) from None
         message, line, column = _syntax_error(str(error), text)
     except (ValueError, OverflowError):
         # A number of thousands of digits, which Python refuses to read.
@@ -67,6 +69,20 @@ def parse(text: str, file: str) -> Document:
     except RecursionError:
         message, line, column = "arrays or tables are nested too deeply", 1, 1
     raise ConfigError((Problem(file, line, column, "", message),))
+
+
+def _twice(told: str, text: str, file: str) -> Problem | None:
+    """What is wrong, if a key stands there twice: tomllib names neither it nor the other place."""
+    if not told.startswith(("Cannot overwrite", "Cannot declare", "Duplicate")):
+        return None
+    from protobalance.config.positions import scan_for_twice  # noqa: PLC0415 - only to place an error
+
+    found = scan_for_twice(text)
+    if found is None:
+        return None
+    line, column = line_and_column(text, found.first)
+    message = f"set twice: already at {file}:{line}:{column}"
+    return Problem(file, *line_and_column(text, found.second), write_path(found.path), message)
 
 
 def _syntax_error(told: str, text: str) -> tuple[str, int, int]:

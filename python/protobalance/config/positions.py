@@ -29,12 +29,29 @@ Places = dict[Path, Place]
 Key = list[tuple[str, int]]  # the parts of a dotted key, each with its offset
 
 
+class Twice(NamedTuple):
+    """A key or table that stands in a text twice, and both offsets."""
+
+    path: Path
+    first: int
+    second: int
+
+
 def scan(text: str) -> Places:
     """The place of every key, table and array element, by path."""
+    return _scanned(text).places
+
+
+def scan_for_twice(text: str) -> Twice | None:
+    """The first of those that tomllib refuses without naming it."""
+    return next(iter(_scanned(text).twice), None)
+
+
+def _scanned(text: str) -> _Scanner:
     scanner = _Scanner(text)
     with suppress(IndexError, ValueError, RecursionError):  # what was found until then is what there is
         scanner.document()
-    return scanner.places
+    return scanner
 
 
 class _Scanner:
@@ -42,6 +59,8 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.places: Places = {}
+        self.written: dict[Path, int] = {}  # keys and tables that stand there, and are not only implied
+        self.twice: list[Twice] = []
         self.tables_in: dict[Path, int] = {}  # arrays of tables, and how many each has so far
 
     def document(self) -> None:
@@ -69,7 +88,13 @@ class _Scanner:
             self.places.setdefault(path, Place(offset, start, self.at))
             path = (*path, index)
         self.places[path] = Place(offset, start, self.at)
+        self._note(path, offset)
         return path
+
+    def _note(self, path: Path, offset: int) -> None:
+        first = self.written.setdefault(path, offset)
+        if first != offset:
+            self.twice.append(Twice(path, first, offset))
 
     def _enter(self, path: Path, offset: int) -> Path:
         """A table on the way of a dotted key: into the last one, where it is an array of tables."""
@@ -83,6 +108,7 @@ class _Scanner:
         for name, offset in parts[:-1]:
             path = self._enter((*path, name), offset)
         name, offset = parts[-1]
+        self._note((*path, name), offset)
         self._skip(BLANK)
         self.at += 1  # the equals sign
         self._skip(BLANK)

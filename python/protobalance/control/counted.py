@@ -13,6 +13,13 @@ def sessions_go(count: int) -> str:
     return f"{plural(count, 'session')} {'goes' if count == 1 else 'go'}"
 
 
+def until_end(count: int, *, by_itself: bool = False) -> str:
+    """`it ends by itself`, `they end`: so many sessions."""
+    if count == 1:
+        return "it ends by itself" if by_itself else "it ends"
+    return "they end by themselves" if by_itself else "they end"
+
+
 def span(milliseconds: int) -> str:
     """A span as people say it."""
     if milliseconds < 1000:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from protobalance.config.model import Config
 from protobalance.control.answers import Impact
-from protobalance.control.counted import plural, sessions_go
+from protobalance.control.counted import plural, sessions_go, until_end
 from protobalance.control.in_force import InForce
 from protobalance.control.report import NodeReport, Snapshot
 
@@ -31,13 +31,11 @@ def _nodes(before: InForce, after: InForce, snapshot: Snapshot) -> Iterator[Impa
 
 def _node(before: InForce, after: InForce, cluster_name: str, report: NodeReport) -> Impact | None:
     subject = f"node {cluster_name}/{report.name}"
-    sessions = sessions_go(report.active)
+    sessions, on = sessions_go(report.active), f"on until {until_end(report.active, by_itself=True)}"
     cluster = after.config.clusters.get(cluster_name)
     node = None if cluster is None else cluster.nodes.get(report.name)
     if cluster is None or node is None:
-        return Impact(
-            subject, 0, report.active, f"{subject} leaves; {sessions} on until they end by themselves"
-        )
+        return Impact(subject, 0, report.active, f"{subject} leaves; {sessions} {on}")
     state = after.admin_state(cluster, node)
     if state != report.admin_state:
         if state == "offline":
@@ -45,13 +43,10 @@ def _node(before: InForce, after: InForce, cluster_name: str, report: NodeReport
                 subject, report.active, 0, f"{subject} goes offline: ends {plural(report.active, 'session')}"
             )
         if state == "draining":
-            return Impact(
-                subject, 0, report.active, f"{subject} drains; {sessions} on until they end by themselves"
-            )
+            return Impact(subject, 0, report.active, f"{subject} drains; {sessions} {on}")
     if _address(before.config, cluster_name, report.name) != node.address:
-        return Impact(
-            subject, 0, report.active, f"{subject} moves to {node.address}; {sessions} on where they are"
-        )
+        here = "where it is" if report.active == 1 else "where they are"
+        return Impact(subject, 0, report.active, f"{subject} moves to {node.address}; {sessions} on {here}")
     return None
 
 
@@ -69,12 +64,9 @@ def _listeners(before: InForce, after: InForce, snapshot: Snapshot) -> Iterator[
             addresses = ", ".join(new.bind)
             yield Impact(subject, 0, report.active, f"{subject} moves to {addresses}; {sessions} on")
         elif after.cluster_of(new) != before.cluster_of(old):
-            yield Impact(
-                subject,
-                0,
-                report.active,
-                f"{subject} feeds {after.cluster_of(new)} from now on; {sessions} on with their nodes",
-            )
+            nodes = "its node" if report.active == 1 else "their nodes"
+            said = f"{subject} feeds {after.cluster_of(new)} from now on; {sessions} on with {nodes}"
+            yield Impact(subject, 0, report.active, said)
 
 
 def _address(config: Config, cluster_name: str, node_name: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from protobalance.cli import main, parser
+from protobalance.cli.options import MOST_WORKERS
+from protobalance.config import ConfigError, from_mapping
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,13 @@ def test_a_slip_of_the_pen_is_told_what_was_meant(capsys: pytest.CaptureFixture[
             ["--socket", "/run/x.sock", "status"],
             "--socket belongs behind the command: protobalance COMMAND --socket",
         ),
+        (["stop"], "there is no command 'stop'; SIGTERM to the pid that `protobalance status` shows ends"),
+        (["drain", "web/a"], "it is: protobalance node set CLUSTER/NODE draining"),
+        (["node", "drain", "web/a"], "no action 'drain'; as in: protobalance node set web/a draining"),
+        (["node", "set", "web/a", "drainig"], "weight=N with N from 0 to 256; did you mean 'draining'?"),
+        (["forward", "80", "h:1", "--policy", "least-session"], "did you mean 'least-sessions'?"),
+        (["forward", "80", "h:1", "--policy", "minimum-load"], "needs a load rating, hence a file"),
+        (["run", "x.toml", "--workers", "257"], "257 is more than 256; one for each core"),
         (["sessions", "--limit", "x"], "argument --limit: 'x' is not a whole number"),
     ],
 )
@@ -119,3 +128,21 @@ def test_a_verb_loads_no_other() -> None:
     assert loaded.isdisjoint(
         {"protobalance.cli.client", "protobalance.cli.demo", "protobalance.api.registry"}
     )
+
+
+@pytest.mark.parametrize("workers", [MOST_WORKERS, MOST_WORKERS + 1])
+def test_the_command_line_takes_as_many_workers_as_the_file(workers: int) -> None:
+    """The engine would make fewer without a word."""
+    config = {
+        "engine": {"workers": workers},
+        "listeners": {"in": {"bind": ":80", "cluster": "c"}},
+        "clusters": {"c": {"nodes": {"n": "h:1"}}},
+    }
+    if workers > MOST_WORKERS:
+        with pytest.raises(ConfigError):
+            from_mapping(config)
+        with pytest.raises(SystemExit):
+            parser.parse(["run", "x.toml", "--workers", str(workers)])
+    else:
+        assert from_mapping(config).engine.workers == workers
+        assert parser.parse(["run", "x.toml", "--workers", str(workers)]).workers == workers

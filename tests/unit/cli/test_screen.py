@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protobalance.cli.screen import quantities
+from protobalance.cli.screen import history, quantities
 from protobalance.cli.screen.ink import Ink, cut, harmless, width
 from protobalance.cli.screen.table import table, too_many, too_narrow
+from protobalance.control.answers import HistoryEntry
 
 PLAIN, COLOURED = Ink(coloured=False), Ink(coloured=True)
 CELLS = st.lists(st.lists(st.text("abc1.", max_size=8), min_size=3, max_size=3), min_size=1, max_size=5)
@@ -86,6 +87,26 @@ def test_spans(milliseconds: float, words: str) -> None:
 def test_quantities_stay_short(number: float) -> None:
     assert len(quantities.size(number)) <= 9
     assert len(quantities.rate(min(number, 1e9))) <= 12
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.199999, "0.2"),
+        (0.200001, "0.2"),
+        (0, "0"),
+        (2.92351, "2.92"),
+        (12345, "12345"),
+        (0.0788004, "0.0788"),
+    ],
+)
+def test_numbers_are_rounded_for_people(value: float, words: str) -> None:
+    assert quantities.number(value) == words
+
+
+def test_history_says_a_subject_that_is_its_kind_once() -> None:
+    entry = HistoryEntry(0.0, 1, "overrides", "overrides", "set at run time", "start")
+    assert history.page([entry], PLAIN)[0].endswith("  overrides: set at run time (by start)")
 
 
 @given(st.text())

@@ -43,6 +43,24 @@ def test_a_key_is_told_where_it_stands_and_a_value_where_it_stands() -> None:
     assert problem_of(VALID.replace('"127.0.0.1:80"', "[]"))[1:4] == (3, 8, "listeners.web.bind")
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "key", "first"),
+    [
+        (VALID.replace("cluster =", 'bind = "a"\ncluster ='), (4, 1), "listeners.web.bind", "3:1"),
+        (VALID + "[listeners.web]\n", (7, 12), "listeners.web", "2:12"),
+        (VALID.replace("nodes = {", 'nodes = { a = "b", '), (6, 21), "clusters.web.nodes.a", "6:11"),
+        (VALID + "[[x]]\na = 1\n[[x]]\na = [\n1]\na = 2\n", (12, 1), "x[1].a", "10:1"),
+        (VALID + "x.a = 1\nx.b = 1\nx.a = 2", (9, 3), "clusters.web.x.a", "7:3"),
+    ],
+)
+def test_what_stands_there_twice_is_named_with_both_places(
+    text: str, place: tuple[int, int], key: str, first: str
+) -> None:
+    problem = problem_of(text)
+    assert (problem[1:3], problem[3]) == (place, key)
+    assert problem.message == f"set twice: already at x.toml:{first}"
+
+
 def test_nothing_follows_from_what_is_itself_wrong() -> None:
     problem_of(VALID + "policy = 'minimum-laod'\nload_rating.expression = 'sessions'")
     problem_of(VALID.replace("10.0.0.1:80", "10.0.0.1"))

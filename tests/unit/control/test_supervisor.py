@@ -104,7 +104,7 @@ def test_plan_changes_nothing_and_counts_sessions(world: World) -> None:
     assert (plan.sessions_ended, plan.sessions_finishing) == (3, 1)
     assert [each.sentence for each in plan.impact] == [
         "node web/a goes offline: ends 3 sessions",
-        "node web/b leaves; 1 session goes on until they end by themselves",
+        "node web/b leaves; 1 session goes on until it ends by itself",
     ]
     assert "no node of web takes clients now" in plan.warnings
     assert len(world.engine.plans) == 1

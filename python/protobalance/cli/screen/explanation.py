@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protobalance.cli.screen.ink import Ink, harmless
-from protobalance.cli.screen.quantities import span
+from protobalance.cli.screen.quantities import number, span
 from protobalance.cli.screen.table import table
 from protobalance.control.answers import ExplainedDecision, Explanation
 from protobalance.control.report import AttemptReport, CandidateReport
@@ -43,5 +43,5 @@ def _attempt(attempt: AttemptReport, ink: Ink) -> str:
 
 
 def _candidate(candidate: CandidateReport, ink: Ink) -> tuple[str, str, str]:
-    value = "" if candidate.value is None else f"{candidate.value:g}"
+    value = "" if candidate.value is None else number(candidate.value)
     return harmless(candidate.node), value, ink.yellow(candidate.skipped)

@@ -21,7 +21,7 @@ def page(entries: Sequence[HistoryEntry], ink: Ink) -> list[str]:
 def _entry(entry: HistoryEntry, ink: Ink) -> list[str]:
     kind = ink.red(entry.kind) if entry.kind in BAD else ink.green(entry.kind)
     by = f" (by {harmless(entry.by)})" if entry.by else ""
-    subject = f" {harmless(entry.subject)}" if entry.subject else ""
+    subject = f" {harmless(entry.subject)}" if entry.subject not in {"", entry.kind} else ""
     head = (
         f"{moment(entry.at)}  generation {entry.generation}  {kind}{subject}: {harmless(entry.summary)}{by}"
     )

@@ -40,6 +40,11 @@ def rate(per_second: float) -> str:
     return f"{per_second:.0f}/s" if per_second >= 10 else f"{per_second:.1f}/s"
 
 
+def number(value: float) -> str:
+    """A plain one, e.g. `0.2`, `2.92`, `12345`: what is left of a decay, or a share, is not read further."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def moment(at: float) -> str:
     """Unix time in this machine's time zone, to the second."""
     return datetime.datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

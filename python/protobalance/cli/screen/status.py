@@ -7,7 +7,7 @@ file's value beside it.
 from __future__ import annotations
 
 from protobalance.cli.screen.ink import Ink, harmless
-from protobalance.cli.screen.quantities import rate, size, span
+from protobalance.cli.screen.quantities import number, rate, size, span
 from protobalance.cli.screen.table import table, too_many, too_narrow
 from protobalance.control.answers import ClusterStatus, ListenerStatus, NodeStatus, Status
 from protobalance.control.counted import plural
@@ -121,7 +121,7 @@ def _node(node: NodeStatus, ink: Ink) -> tuple[str, ...]:
         size(node.bytes_to_client),
         f"{size(node.traffic_rate)}/s",
         span(node.connect_ms) if node.opened else "",
-        "" if node.load_rating is None else f"{node.load_rating:g}",
+        "" if node.load_rating is None else number(node.load_rating),
     )
 
 

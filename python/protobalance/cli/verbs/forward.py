@@ -12,6 +12,7 @@ from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import Config, ConfigError, from_mapping
 from protobalance.config.model import PolicyName
 from protobalance.control import answers_of_config
+from protobalance.control.refusal import nearest
 
 EXAMPLE = "protobalance forward 8080 db1.internal:5432 db2.internal:5432 --policy least-sessions"
 SOURCE = "forward"
@@ -30,6 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--policy",
+        type=_policy,
         choices=POLICIES,
         default=POLICIES[0],
         metavar="POLICY",
@@ -37,6 +39,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_engine(parser)
     add_own_socket(parser)
+
+
+def _policy(word: str) -> str:
+    if word in POLICIES:
+        return word
+    if word in get_args(PolicyName):
+        raise argparse.ArgumentTypeError(f"{word} needs a load rating, hence a file: protobalance run FILE")
+    meant = nearest(word, POLICIES)
+    remedy = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(POLICIES)}"
+    raise argparse.ArgumentTypeError(f"there is no policy {word!r}; {remedy}")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from protobalance.cli.screen.changes import impact, warning_lines
 from protobalance.cli.screen.ink import Ink
 from protobalance.config.model import AdminState
 from protobalance.control.answers import NodeChange
+from protobalance.control.refusal import nearest
 
 EXAMPLE = "protobalance node set web/a draining"
 EXAMPLES = (EXAMPLE, "protobalance node set web/a weight=5", "protobalance node set web/a --clear")
@@ -69,8 +70,10 @@ def _value(word: str) -> tuple[str, str | int]:
     name, _, number = word.partition("=")
     if name == "weight" and number.isascii() and number.isdigit() and int(number) <= 256:
         return "weight", int(number)
+    meant = nearest(word, STATES)
     raise argparse.ArgumentTypeError(
         f"{word!r} is neither {', '.join(STATES)} nor weight=N with N from 0 to 256"
+        + (f"; did you mean {meant!r}?" if meant else "")
     )
 
 

@@ -10,7 +10,7 @@ from protobalance.cli.options import add_json, add_socket
 from protobalance.cli.screen.ink import Ink
 from protobalance.config.quantities import parse_duration
 from protobalance.control.answers import UpgradeResult
-from protobalance.control.counted import sessions_go
+from protobalance.control.counted import sessions_go, until_end
 
 EXAMPLE = "protobalance upgrade --grace 10m"
 
@@ -35,7 +35,11 @@ def _page(result: UpgradeResult, _ink: Ink) -> list[str]:
     before = f"{result.version_before} (pid {result.balancer_pid_before})"
     lines = [f"upgraded from {before} to {result.version} (pid {result.balancer_pid})"]
     if result.sessions:
-        bound = "until they end" if result.grace is None else f"for at most {result.grace:g} s"
+        bound = (
+            f"until {until_end(result.sessions)}"
+            if result.grace is None
+            else f"for at most {result.grace:g} s"
+        )
         lines.append(f"{sessions_go(result.sessions)} on in pid {result.balancer_pid_before}, {bound}")
     return lines
 
