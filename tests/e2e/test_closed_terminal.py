@@ -19,9 +19,14 @@ from peers.joined import exchange, listening, session
 from peers.process import Address, address_of, wait_until
 from peers.wish import Config, wish
 
-# Becomes the command, as the first process of the terminal that is its standard input.
-IN_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-IN_TERMINAL += "os.execvp(sys.argv[1], sys.argv[1:])"
+# Becomes the command, as the first process of the terminal that is its standard input. Whoever runs the tests
+# may have had them ignore SIGHUP.
+IN_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 QUIET: Config = {"admin": {"socket": "off"}}
 NOHUP = ("sh", "-c", 'trap "" HUP; exec "$@"', "sh")
 
