@@ -14,8 +14,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 Address = tuple[str, int]
@@ -50,14 +51,28 @@ def address_of(text: str) -> Address:
     return host.strip("[]"), int(port)
 
 
+def _ports() -> Iterator[int]:
+    """In turn, those below the ones that the kernel takes for connections; each process begins elsewhere."""
+    low, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = range(10_000, low)
+    return islice(cycle(ports), os.getpid() * 997 % len(ports), None)
+
+
+_NEXT = _ports()
+
+
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports that nobody listens on, for servers that cannot be told to choose one themselves."""
+    """Ports that nobody listens on, for servers that cannot be told to choose one themselves. No connection
+    takes one before they do.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket(family)) for _ in range(count)]
-        for one in sockets:
-            one.bind((host, 0))
-        return [one.getsockname()[1] for one in sockets]
+    free: list[int] = []
+    while len(free) < count:
+        port = next(_NEXT)
+        with socket.socket(family) as probe, suppress(OSError):
+            probe.bind((host, port))
+            free.append(port)
+    return free
 
 
 def wait_until(condition: Callable[[], bool], what: str, limit: float = START_LIMIT) -> None:
