@@ -52,9 +52,11 @@ def address_of(text: str) -> Address:
 
 
 def _ports() -> Iterator[int]:
-    """In turn, those below the ones that the kernel takes for connections; each process begins elsewhere."""
+    """In turn, those below the ones that the kernel takes for connections, where it leaves any; each process
+    begins elsewhere.
+    """
     low, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
-    ports = range(10_000, low)
+    ports = range(10_000, low if low > 20_000 else 65_536)
     return islice(cycle(ports), os.getpid() * 997 % len(ports), None)
 
 
