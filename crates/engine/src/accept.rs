@@ -53,7 +53,7 @@ impl Worker {
     /// Takes in one connection; false if none waits or there is no room.
     pub(crate) fn accept_one(&mut self, place: usize) -> bool {
         let Some(door) = self.doors.at(place) else { return false };
-        let (listener, pin) = (Arc::clone(&door.listener), door.owner.clone());
+        let listener = Arc::clone(&door.listener);
         // Room is taken before the connection is, so that several workers together keep the limit.
         if let Err(limit) = self.take_room(&listener) {
             self.pause(place, limit, PAUSE);
@@ -62,6 +62,7 @@ impl Worker {
         let spare = self.spares.take(&self.epoll);
         let next = if spare.is_some() { next(door.socket()) } else { Next::Shortage };
         if let Next::Connection(socket, address) = next {
+            let pin = door.owner.clone();
             listener.counts.pace.pass(self.at.now);
             self.let_in(Newcomer { spare, pin, ..Newcomer::new(socket, address, listener) });
             return true;
