@@ -34,7 +34,7 @@ async def kept_waiting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
     monkeypatch.setattr(Door, "_pause", noted)
     with socket.socket(socket.AF_UNIX) as client:
-        client.setblocking(False)  # noqa: FBT003
+        client.setblocking(False)  # noqa: FBT003 - its signature
         async with asyncio.timeout(PATIENCE), server.serve(FakeSupervisor().as_supervisor(), path):
             with no_descriptors_left(os.getpid()):
                 client.connect(str(path))
