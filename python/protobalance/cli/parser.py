@@ -11,7 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import NoReturn
 
-from protobalance.control.refusal import nearest
+from protobalance.control.refusal import instead_of, nearest
 
 VERBS = {
     "run": "run a balancer in the foreground",
@@ -60,19 +60,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if wanted is not None and argv[0].startswith("--") and argv[0] not in OWN_OPTIONS:
         parser.error(f"{argv[0]} belongs behind the command: protobalance COMMAND {argv[0]}")
     if wanted is not None and wanted not in VERBS:
-        parser.error(f"there is no command {wanted!r}; {_remedy(wanted)}")
+        parser.error(
+            f"there is no command {wanted!r}; {MEANT.get(wanted) or instead_of(wanted, list(VERBS))}"
+        )
     if wanted is not None:
         _refuse_unknown_action(subparsers(parser)[wanted], wanted, argv)
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:
         _refuse(unknown, _asked(parser, argv))
     return arguments
-
-
-def _remedy(wanted: str) -> str:
-    meant = nearest(wanted, list(VERBS))
-    near = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(VERBS)}"
-    return MEANT.get(wanted, near)
 
 
 def _refuse_unknown_action(verb: argparse.ArgumentParser, name: str, argv: Sequence[str]) -> None:

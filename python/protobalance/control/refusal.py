@@ -29,15 +29,18 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
 
 def unknown(kind_of_thing: str, name: str, known: Iterable[str]) -> Refused:
     """The refusal of a name that is not there, with the one that was meant, or with those that are there."""
-    names = sorted(known)
-    meant = nearest(name, names)
-    if meant:
-        remedy = f"did you mean {meant!r}?"
-    elif names:
-        remedy = f"there are: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
-    else:
-        remedy = "there are none"
+    remedy = instead_of(name, sorted(known), 12)
     return Refused("unknown", f"there is no {kind_of_thing} {name!r}", "", remedy)
+
+
+def instead_of(name: str, known: Sequence[str], most: int | None = None) -> str:
+    """The one that was meant, or those that are there, at `most` so many."""
+    if meant := nearest(name, known):
+        return f"did you mean {meant!r}?"
+    if not known:
+        return "there are none"
+    shown = known[:most]
+    return f"there are: {', '.join(shown)}{', …' if len(shown) < len(known) else ''}"
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

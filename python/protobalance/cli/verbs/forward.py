@@ -12,7 +12,7 @@ from protobalance.cli.screen.problems import problem_lines
 from protobalance.config import Config, ConfigError, from_mapping
 from protobalance.config.model import PolicyName
 from protobalance.control import answers_of_config
-from protobalance.control.refusal import nearest
+from protobalance.control.refusal import instead_of
 
 EXAMPLE = "protobalance forward 8080 db1.internal:5432 db2.internal:5432 --policy least-sessions"
 SOURCE = "forward"
@@ -46,9 +46,7 @@ def _policy(word: str) -> str:
         return word
     if word in get_args(PolicyName):
         raise argparse.ArgumentTypeError(f"{word} needs a load rating, hence a file: protobalance run FILE")
-    meant = nearest(word, POLICIES)
-    remedy = f"did you mean {meant!r}?" if meant else f"there are: {', '.join(POLICIES)}"
-    raise argparse.ArgumentTypeError(f"there is no policy {word!r}; {remedy}")
+    raise argparse.ArgumentTypeError(f"there is no policy {word!r}; {instead_of(word, POLICIES)}")
 
 
 def run(arguments: argparse.Namespace) -> int:
