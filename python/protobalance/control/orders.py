@@ -4,7 +4,6 @@ event loop (`process`) and without one (`quiet`).
 
 from __future__ import annotations
 
-import signal
 import time
 
 from protobalance.config import ConfigError
@@ -13,7 +12,6 @@ from protobalance.control.readiness import Said
 from protobalance.control.refusal import Refused
 from protobalance.control.supervisor import Supervisor
 
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 PROGRESS_EVERY = 5.0  # seconds between lines about sessions that still go on
 LOOK_EVERY = 0.1  # seconds between looks whether they have ended
 

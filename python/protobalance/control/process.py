@@ -20,7 +20,7 @@ from protobalance.control.orders import LOOK_EVERY, PROGRESS_EVERY
 from protobalance.control.readiness import Said
 from protobalance.control.supervisor import Supervisor
 from protobalance.keeper import signals
-from protobalance.keeper.messages import End, Predecessors, Reload, Reopen, Superseded
+from protobalance.keeper.messages import End, Order, Predecessors, Reload, Reopen, Superseded
 
 Admin = Callable[[Supervisor, Path], AbstractAsyncContextManager[None]]
 
@@ -65,7 +65,7 @@ class _Process:
         if ordered is None:
             self._listen_to_signals(loop)
         else:
-            loop.add_reader(ordered, self._obey, loop, ordered)
+            loop.add_reader(ordered, self._hear, loop, ordered)
         background = Background(self._supervisor)
         background.start()
         reloads = asyncio.create_task(self._reload_when_asked(), name="reload")
@@ -90,40 +90,39 @@ class _Process:
             return nullcontext()
         return load_admin()(self._supervisor, self._socket_path)
 
-    def _obey(self, loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+    def _hear(self, loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
         heard = self._backing.take_orders()
         for order in heard or ():
-            match order:
-                case End():
-                    self._end()
-                case Reload():
-                    self._reload_asked.set()
-                case Reopen():
-                    orders.reopen(self._supervisor)
-                case Predecessors(processes):
-                    self._backing.predecessors = processes
-                case Superseded():
-                    self._superseded = order
-                    self._over.set()
+            self._obey(order)
         if heard is None:
             loop.remove_reader(descriptor)
             self._listen_to_signals(loop)
             orders.keeper_was_killed(self._supervisor)
 
-    def _reload_or_end(self) -> None:
-        match signals.order(signal.SIGHUP, ending=self._ends > 0):
-            case Reload():
-                self._reload_asked.set()
+    def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for number in signals.SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+        # What came while `quiet` handed over to us.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.SIGNALS)
+
+    def _on_signal(self, number: int) -> None:
+        self._obey(signals.order(number, ending=self._ends > 0))
+
+    def _obey(self, order: Order | None) -> None:
+        match order:
             case End():
                 self._end()
-
-    def _listen_to_signals(self, loop: asyncio.AbstractEventLoop) -> None:
-        loop.add_signal_handler(signal.SIGTERM, self._end)
-        loop.add_signal_handler(signal.SIGINT, self._end)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_or_end)
-        loop.add_signal_handler(signal.SIGUSR1, orders.reopen, self._supervisor)
-        # What came while `quiet` handed over to us.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, orders.SIGNALS)
+            case Reload():
+                self._reload_asked.set()
+            case Reopen():
+                orders.reopen(self._supervisor)
+            case Predecessors(processes):
+                self._backing.predecessors = processes
+            case Superseded():
+                self._superseded = order
+                self._over.set()
+            case None:
+                pass
 
     def _end(self) -> None:
         self._ends += 1

@@ -69,11 +69,11 @@ class _Quiet:
                     self._supervisor.running.look_at_source_ports()
             if self._go_on:
                 if self._ordered is None:
-                    signal.pthread_sigmask(signal.SIG_BLOCK, orders.SIGNALS)
+                    signal.pthread_sigmask(signal.SIG_BLOCK, signals.SIGNALS)
                     self._wait(0)  # for those that came before
                 if not self._ends:
                     return False
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, orders.SIGNALS)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.SIGNALS)
         self._said.tell(STOPPING=1, STATUS="draining")
         self._drain(self._supervisor.running.in_force.config.engine.grace)
         return True
@@ -115,7 +115,7 @@ class _Quiet:
     def _listen_to_signals(self) -> None:
         self._poller.register(self._woken, select.POLLIN)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)  # first, or one that comes now is lost
-        for number in orders.SIGNALS:
+        for number in signals.SIGNALS:
             signal.signal(number, lambda *_: None)
 
     def _obey(self, order: Order | None) -> None:

@@ -30,8 +30,9 @@ from protobalance.keeper.messages import (
     close_all,
     pair,
 )
+from protobalance.keeper.signals import SIGNALS
 
-WATCHED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
+WATCHED: frozenset[int] = SIGNALS | {signal.SIGCHLD}
 RESERVE = 64  # descriptors for what the keeper itself opens: the next child, a rehearsal
 OOM_SCORE, NEVER = Path("/proc/self/oom_score_adj"), -1000  # OOM_SCORE_ADJ_MIN
 
@@ -129,7 +130,7 @@ def _take_no_signals() -> None:
     Handled and not ignored, since a program that we execute would inherit that.
     """
     signal.set_wakeup_fd(-1)
-    for number in WATCHED - {signal.SIGCHLD}:
+    for number in SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 

@@ -20,6 +20,7 @@ _ORDERS: dict[int, Order] = {
     signal.SIGHUP: Reload(),
     signal.SIGUSR1: Reopen(),
 }
+SIGNALS = frozenset(_ORDERS)
 
 
 class Terminal:

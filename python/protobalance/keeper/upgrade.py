@@ -189,6 +189,6 @@ def _inheritable(numbers: list[int], *, inheritable: bool) -> None:
         os.set_inheritable(number, inheritable)
 
 
-def unblock(numbers: frozenset[signal.Signals]) -> None:
+def unblock(numbers: frozenset[int]) -> None:
     """Listen again to what was blocked while the program changed."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from protobalance.control.lifecycle import serve
-from protobalance.control.orders import SIGNALS
+from protobalance.keeper.signals import SIGNALS
 from unit.control.conftest import FILE, World
 from unit.control.test_lifecycle import said
 
